@@ -1,0 +1,4 @@
+//! One writer, one searcher snapshot, two views.
+
+pub mod dense;
+pub mod lexical;

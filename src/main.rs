@@ -1,0 +1,3 @@
+//! The `bifocal` command.
+
+fn main() {}
