@@ -425,7 +425,7 @@ fn dynamic(value: &Value) -> Result<Dynamic> {
 
 fn properties(prefix: &str, value: &Value) -> Result<Properties> {
     let map = value.as_object().ok_or_else(|| Error::invalid_input("`properties` must be an object of fields"))?;
-    let mut properties = Properties::new();
+    let mut properties = Properties::default();
     for (name, body) in map {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         if name.is_empty() || name.starts_with('_') {
