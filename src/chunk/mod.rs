@@ -26,8 +26,6 @@ use crate::document::PassageSpan;
 use crate::error::{Error, Result};
 use crate::models::{ModelFingerprint, Tokenize};
 
-pub use settings::ChunkingSettings;
-
 use token_map::TokenMap;
 
 /// How texts are cut.
