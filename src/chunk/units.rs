@@ -10,7 +10,8 @@ use super::{sentence, trimmed};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
     pub(super) range: Range<usize>,
-    /// At least 1, so that pieces without tokens come to an end too.
+    /// Its tokens and those of the white space before it (some tokenizers have such); at least 1, so that pieces without tokens
+    /// come to an end too.
     pub(super) num_tokens: usize,
     pub(super) boundary: Boundary,
 }
@@ -88,11 +89,17 @@ impl Builder<'_> {
 
     fn flush(&mut self) {
         let Some((range, boundary)) = self.pending.take() else { return };
+        let last_end = self.units.last().map_or(0, |last| last.range.end);
+        let num_gap_tokens = self.tokens.count(&(last_end..range.start));
         let num_tokens = self.tokens.count(&range);
+        let first = self.units.len();
         if num_tokens <= self.max_tokens {
             self.units.push(Unit { range, num_tokens: num_tokens.max(1), boundary });
         } else {
             self.fragments(range, boundary);
+        }
+        if let Some(unit) = self.units.get_mut(first) {
+            unit.num_tokens += num_gap_tokens;
         }
     }
 
@@ -121,7 +128,9 @@ impl Builder<'_> {
     /// The token before which to cut next, from `token` on: the last word start among the next `wanted` tokens, else the first that leaves no
     /// more than `max_tokens`, else the last place between two characters among them.
     fn next_cut(&self, start: usize, token: usize, wanted: usize, last_token: usize) -> Option<(usize, Boundary)> {
-        let boundary_at = |idx: usize| self.boundary_before(start, self.tokens.start(idx)?);
+        // Of several tokens on one character only the first may be cut off.
+        let first_at = |position: usize, idx: usize| (self.tokens.num_before(position) == idx).then_some(position);
+        let boundary_at = |idx: usize| self.boundary_before(start, first_at(self.tokens.start(idx)?, idx)?);
         let furthest = (token + self.max_tokens).min(last_token - 1);
         let near = token + 1..=(token + wanted).min(furthest);
         let far = *near.end() + 1..=furthest;
