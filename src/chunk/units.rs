@@ -146,9 +146,11 @@ impl Builder<'_> {
             .or_else(|| (furthest + 1..last_token).find_map(with_boundary))
     }
 
-    /// What a cut at `position` would cut; `None` if it would leave nothing on one side.
+    /// What a cut at `position` would cut; `None` if nothing may be cut there: before the
+    /// first character, in a token, in white space.
     fn boundary_before(&self, start: usize, position: usize) -> Option<Boundary> {
-        if position <= start || self.tokens.is_inside(position) {
+        let begins_with_space = self.text[position..].starts_with(char::is_whitespace);
+        if position <= start || begins_with_space || self.tokens.is_inside(position) {
             return None;
         }
         let before = &self.text[start..position];
