@@ -24,7 +24,6 @@ const PARALLEL_BYTES: usize = 1 << 20;
 const BLOCK: usize = 64;
 
 /// A segment's part of a scan.
-#[derive(Debug)]
 pub(crate) struct Task<'a> {
     pub(crate) segment_ord: u32,
     pub(crate) field: &'a FieldVectors,
@@ -32,7 +31,6 @@ pub(crate) struct Task<'a> {
 }
 
 /// Which vectors of a segment may be returned.
-#[derive(Debug)]
 pub(crate) enum Allowed<'a> {
     /// Those of documents that are not deleted (`None`: none is).
     Alive(Option<&'a AliveBitSet>),
@@ -126,7 +124,6 @@ pub(crate) fn best(mut scored: Vec<Scored>, depth: usize) -> Vec<Scored> {
 }
 
 /// A stretch of a task, for one thread. A document's vectors are never split.
-#[derive(Debug)]
 struct Piece<'a> {
     task: &'a Task<'a>,
     /// Of ordinals, or of places in the list.
