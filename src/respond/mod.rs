@@ -1,1 +1,1 @@
-//! (filled by its owner)
+//! Filled by the next commit.
