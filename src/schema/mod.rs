@@ -1,1 +1,182 @@
-//! (filled by its owner)
+//! The index definition: an Elasticsearch index body (`settings` and `mappings`), as JSON or YAML.
+//!
+//! In: the body as a user wrote it, or documents from which one is inferred ([`infer`]). Out: an [`IndexDefinition`], checked
+//! field by field, and its flat list of fields ([`IndexDefinition::fields`]) that the index is built from. Invariant: whatever
+//! is not supported is refused by name; nothing is silently ignored. Plain data: nothing here knows Tantivy.
+//!
+//! Read next: [`mapping`] for the types and their parameters, [`flatten`] for paths and multi-fields.
+
+pub mod chunking;
+pub mod date;
+pub mod flatten;
+pub mod infer;
+pub mod mapping;
+pub mod settings;
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use chunking::ChunkingSettings;
+pub use flatten::{Field, FieldKind};
+pub use mapping::{FieldMapping, Mappings};
+pub use settings::Settings;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// An index body as Elasticsearch takes it in `PUT /index`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IndexDefinition {
+    /// Similarities, default fields, and what else belongs to the whole index.
+    #[serde(default, skip_serializing_if = "Settings::is_default")]
+    pub settings: Settings,
+    /// The fields.
+    #[serde(default)]
+    pub mappings: Mappings,
+}
+
+impl IndexDefinition {
+    /// Reads a definition from JSON, or YAML (of which JSON is a part).
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] with line and column when the text is malformed or a parameter has a wrong value;
+    /// [`ErrorKind::Unsupported`] naming the type or parameter that this engine does not have.
+    pub fn parse(text: &str) -> Result<Self> {
+        let body: serde_json::Value = match serde_json::from_str(text) {
+            Ok(body) => body,
+            Err(json_error) => serde_norway::from_str(text).map_err(|yaml_error| {
+                let error = if text.trim_start().starts_with('{') { json_error.to_string() } else { yaml_error.to_string() };
+                Error::invalid_input(format!("the index definition is neither JSON nor YAML: {error}"))
+            })?,
+        };
+        Self::from_value(&body)
+    }
+
+    /// Reads a definition from a parsed body.
+    ///
+    /// # Errors
+    /// As [`IndexDefinition::parse`].
+    pub fn from_value(body: &serde_json::Value) -> Result<Self> {
+        let Some(body) = body.as_object() else {
+            return Err(Error::invalid_input("the index definition must be an object with `settings` and `mappings`"));
+        };
+        let mut definition = Self::default();
+        for (key, value) in body {
+            match key.as_str() {
+                "settings" => definition.settings = Settings::from_value(value)?,
+                "mappings" => definition.mappings = Mappings::from_value(value)?,
+                "aliases" if value.as_object().is_some_and(serde_json::Map::is_empty) => {}
+                other => {
+                    return Err(Error::unsupported(format!(
+                        "unknown part {other:?} of the index definition; `settings` and `mappings` are supported"
+                    )));
+                }
+            }
+        }
+        definition.fields()?;
+        Ok(definition)
+    }
+
+    /// Reads a definition from a file (`.json`, `.yaml` or `.yml`).
+    ///
+    /// # Errors
+    /// As [`IndexDefinition::parse`], naming the file; [`ErrorKind::NotFound`] when it does not exist.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let text = fs_err::read_to_string(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => Error::new(ErrorKind::InvalidInput, "is not UTF-8 text").in_file(path),
+            _ => Error::from(error),
+        })?;
+        Self::parse(&text).map_err(|error| error.in_file(path))
+    }
+
+    /// The fields as the index holds them: objects flattened to dotted paths, multi-fields beside their parents, `copy_to`
+    /// resolved. In the order of the mapping, a parent before its multi-fields.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when two fields share a path, a `copy_to` names no field, or a field names a similarity
+    /// that the settings lack.
+    pub fn fields(&self) -> Result<Vec<Field>> {
+        flatten::flatten(self)
+    }
+}
+
+/// The analyzers that a mapping may name.
+pub const ANALYZERS: &[&str] = &[
+    "standard", "simple", "whitespace", "keyword", "stop", "english", "arabic", "danish", "dutch", "finnish", "french", "german",
+    "greek", "hungarian", "italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish",
+];
+
+/// Checks that an analyzer of this name exists.
+fn known_analyzer(name: &str) -> Result<()> {
+    if ANALYZERS.contains(&name) {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!("analyzer {name:?} is not supported; there are {}", ANALYZERS.join(", "))))
+}
+
+/// The JSON Schema of an index definition, as `schema/index.json` holds it.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(IndexDefinition).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yaml_and_json_give_the_same_definition() {
+        let json = r#"{"settings":{"index":{"similarity":{"default":{"type":"BM25","k1":0.9,"b":0.4}}}},
+            "mappings":{"properties":{"title":{"type":"text","analyzer":"english","fields":{"raw":{"type":"keyword"}}}}}}"#;
+        let yaml = "settings:\n  index.similarity.default: {type: BM25, k1: 0.9, b: 0.4}\nmappings:\n  properties:\n    title:\n      type: text\n      analyzer: english\n      fields:\n        raw: {type: keyword}\n";
+        assert_eq!(IndexDefinition::parse(json).unwrap(), IndexDefinition::parse(yaml).unwrap());
+    }
+
+    #[test]
+    fn a_definition_survives_being_written_and_read() {
+        let text = include_str!("../../fixtures/mappings/everything.json");
+        let definition = IndexDefinition::parse(text).unwrap();
+        let written = serde_json::to_string(&definition).unwrap();
+        assert_eq!(IndexDefinition::parse(&written).unwrap(), definition);
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        let cases = [
+            (r#"{"mappings":{"properties":{"place":{"type":"geo_point"}}}}"#, "geo_point", "place"),
+            (r#"{"mappings":{"properties":{"t":{"type":"text","colour":"red"}}}}"#, "colour", "t"),
+            (r#"{"mappings":{"properties":{"a":{"properties":{"b":{"type":"shape"}}}}}}"#, "shape", "a.b"),
+            (r#"{"mappings":{"runtime":{}}}"#, "runtime", ""),
+            (r#"{"setings":{}}"#, "setings", ""),
+            (r#"{"mappings":{"properties":{"t":{"type":"text","analyzer":"klingon"}}}}"#, "klingon", "t"),
+            (r#"{"mappings":{"properties":{"v":{"type":"dense_vector","dims":0}}}}"#, "dims", "v"),
+            (r#"{"mappings":{"properties":{"t":{"type":"text","similarity":"mine"}}}}"#, "mine", "t"),
+            (r#"{"mappings":{"properties":{"t":{"type":"text","copy_to":"nowhere"}}}}"#, "nowhere", "t"),
+        ];
+        for (body, what, field) in cases {
+            let error = IndexDefinition::parse(body).unwrap_err();
+            assert!(error.to_string().contains(what), "{body}: {error}");
+            assert_eq!(error.location().field.as_deref().unwrap_or(""), field, "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_json_schema_in_the_repository_is_the_one_of_the_code() {
+        crate::schema::check_generated("schema/index.json", &json_schema());
+    }
+}
+
+/// Compares a generated file with the repository's; with `BIFOCAL_BLESS=1` writes it instead.
+#[cfg(test)]
+pub(crate) fn check_generated(path: &str, generated: &serde_json::Value) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = format!("{}\n", serde_json::to_string_pretty(generated).unwrap());
+    if std::env::var_os("BIFOCAL_BLESS").is_some() {
+        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+        fs_err::write(&file, text).unwrap();
+    } else {
+        let stored = fs_err::read_to_string(&file).unwrap_or_default();
+        assert!(stored == text, "{path} is stale: run `BIFOCAL_BLESS=1 cargo test json_schema`");
+    }
+}

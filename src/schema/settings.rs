@@ -1,0 +1,241 @@
+//! `settings`: what belongs to the whole index.
+//!
+//! Elasticsearch takes them nested (`{"index": {"similarity": ..}}`), dotted (`{"index.similarity.default.k1": ..}`) or
+//! without the `index` level; all are read into one form.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// The settings of an index.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Everything lies under `index`, as Elasticsearch prints it.
+    #[serde(default)]
+    pub index: IndexSettings,
+}
+
+/// The settings below `index`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IndexSettings {
+    /// BM25 parameters by name; a text field names one with `similarity`, and `default` is for those that name none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub similarity: BTreeMap<String, Similarity>,
+    /// What a query without field names searches.
+    #[serde(default, skip_serializing_if = "QuerySettings::is_default")]
+    pub query: QuerySettings,
+    /// Accepted, without effect: a Bifocal index has one shard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number_of_shards: Option<u32>,
+    /// Accepted, without effect: a Bifocal index has no replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number_of_replicas: Option<u32>,
+    /// Accepted; the server (a later version) uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_interval: Option<String>,
+}
+
+/// `index.query`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuerySettings {
+    /// The fields that a query without field names searches, each with an optional boost (`title^2`); all text fields when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
+    pub default_field: Vec<String>,
+}
+
+impl QuerySettings {
+    fn is_default(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+/// BM25 with its two parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Similarity {
+    /// Only `BM25`.
+    #[serde(rename = "type", default)]
+    pub kind: SimilarityKind,
+    /// How soon repetitions of a term stop to count; >= 0.
+    #[serde(default = "default_k1")]
+    pub k1: f32,
+    /// How much the length of the field counts; 0..=1.
+    #[serde(default = "default_b")]
+    pub b: f32,
+}
+
+/// The formulas of `similarity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum SimilarityKind {
+    /// Okapi BM25 as Elasticsearch computes it.
+    #[default]
+    BM25,
+}
+
+/// Elasticsearch's and Lucene's default.
+fn default_k1() -> f32 {
+    1.2
+}
+
+/// Elasticsearch's and Lucene's default.
+fn default_b() -> f32 {
+    0.75
+}
+
+impl Default for Similarity {
+    fn default() -> Self {
+        Self { kind: SimilarityKind::BM25, k1: default_k1(), b: default_b() }
+    }
+}
+
+impl Settings {
+    /// Whether nothing was set.
+    pub fn is_default(&self) -> bool {
+        self == &Self::default()
+    }
+
+    /// Reads the settings in any of Elasticsearch's forms.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) naming an unknown setting,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a value out of range.
+    pub fn from_value(value: &Value) -> Result<Self> {
+        let mut flat = BTreeMap::new();
+        flatten_keys("", value, &mut flat);
+        let mut index = IndexSettings::default();
+        for (key, value) in flat {
+            let key = key.strip_prefix("index.").unwrap_or(&key).to_string();
+            let bad = |why: &str| Error::invalid_input(format!("setting `index.{key}` {why}, got {value}"));
+            match key.split('.').collect::<Vec<_>>().as_slice() {
+                ["number_of_shards"] => {
+                    index.number_of_shards = Some(unsigned(&value).ok_or_else(|| bad("must be a whole number"))?);
+                }
+                ["number_of_replicas"] => {
+                    index.number_of_replicas = Some(unsigned(&value).ok_or_else(|| bad("must be a whole number"))?);
+                }
+                ["refresh_interval"] => index.refresh_interval = Some(plain(&value)),
+                ["query", "default_field"] => {
+                    index.query.default_field = one_or_many(&value).map_err(|_| bad("must be a field or a list of fields"))?;
+                }
+                ["similarity", name, parameter] => {
+                    let similarity = index.similarity.entry((*name).to_string()).or_default();
+                    match *parameter {
+                        "type" if plain(&value) == "BM25" => {}
+                        "type" => {
+                            return Err(Error::unsupported(format!(
+                                "similarity {value} is not supported; use \"BM25\" (setting `index.{key}`)"
+                            )));
+                        }
+                        "k1" => {
+                            similarity.k1 = number(&value).filter(|k1| *k1 >= 0.0).ok_or_else(|| bad("must be >= 0"))?;
+                        }
+                        "b" => {
+                            similarity.b = number(&value)
+                                .filter(|b| (0.0..=1.0).contains(b))
+                                .ok_or_else(|| bad("must lie in 0..1"))?;
+                        }
+                        _ => return Err(unknown(&key)),
+                    }
+                }
+                _ => return Err(unknown(&key)),
+            }
+        }
+        Ok(Self { index })
+    }
+
+    /// The BM25 parameters of a field: those of the similarity that it names, else the index's default.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when no similarity has that name.
+    pub fn similarity(&self, name: Option<&str>) -> Result<Similarity> {
+        let table = &self.index.similarity;
+        match name {
+            None | Some("default") => Ok(table.get("default").copied().unwrap_or_default()),
+            Some(name) => match table.get(name) {
+                Some(similarity) => Ok(*similarity),
+                None if name == "BM25" => Ok(Similarity::default()),
+                None => Err(Error::invalid_input(format!(
+                    "similarity {name:?} is not defined; add it under `settings.index.similarity`"
+                ))),
+            },
+        }
+    }
+}
+
+fn unknown(key: &str) -> Error {
+    Error::unsupported(format!("unknown setting `index.{key}`; see schema/index.json for those that are supported"))
+}
+
+fn flatten_keys(prefix: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten_keys(&path, value, out);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            out.insert(prefix.to_string(), value.clone());
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
+fn unsigned(value: &Value) -> Option<u32> {
+    plain(value).parse().ok()
+}
+
+fn number(value: &Value) -> Option<f32> {
+    plain(value).parse().ok().filter(|number: &f32| number.is_finite())
+}
+
+/// Reads `"a"` and `["a", "b"]` alike.
+pub(super) fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_form_of_a_setting_is_read_alike() {
+        let nested = Settings::from_value(&json!({"index": {"similarity": {"default": {"type": "BM25", "k1": 0.9}}}}));
+        let dotted = Settings::from_value(&json!({"index.similarity.default.k1": "0.9"}));
+        let bare = Settings::from_value(&json!({"similarity": {"default": {"k1": 0.9}}}));
+        assert_eq!(nested.as_ref().unwrap(), dotted.as_ref().unwrap());
+        assert_eq!(nested.unwrap(), bare.unwrap());
+    }
+
+    #[test]
+    fn unknown_settings_and_values_out_of_range_are_refused() {
+        for (body, what) in [
+            (json!({"index": {"colour": 1}}), "colour"),
+            (json!({"similarity": {"x": {"type": "DFR"}}}), "DFR"),
+            (json!({"similarity": {"x": {"b": 1.5}}}), "0..1"),
+            (json!({"similarity": {"x": {"k1": -1}}}), ">= 0"),
+        ] {
+            assert!(Settings::from_value(&body).unwrap_err().to_string().contains(what));
+        }
+    }
+}
