@@ -166,7 +166,8 @@ fn is_list_item(content: &str) -> bool {
         return rest.starts_with([' ', '\t']);
     }
     let num_digits = content.bytes().take_while(u8::is_ascii_digit).count();
-    (1..=3).contains(&num_digits) && content[num_digits..].strip_prefix(['.', ')']).is_some_and(|rest| rest.starts_with(' '))
+    (1..=3).contains(&num_digits)
+        && content[num_digits..].strip_prefix(['.', ')']).is_some_and(|rest| rest.starts_with(' '))
 }
 
 /// Four columns of indentation, and the look of code: prose may be indented too.

@@ -4,9 +4,9 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// Words before a full stop that end no sentence, in lower case.
 const ABBREVIATIONS: [&str; 47] = [
-    "adm", "approx", "art", "assoc", "ave", "bros", "ca", "capt", "cf", "ch", "col", "dept", "dr", "e.g", "ed", "eds", "eq", "eqs",
-    "fig", "figs", "gen", "gov", "hon", "i.e", "lt", "maj", "messrs", "mr", "mrs", "ms", "mt", "prof", "ref", "refs", "rep", "rev",
-    "sec", "sen", "sgt", "st", "tab", "viz", "vol", "vols", "vs", "z.b", "bzw",
+    "adm", "approx", "art", "assoc", "ave", "bros", "ca", "capt", "cf", "ch", "col", "dept", "dr", "e.g", "ed", "eds",
+    "eq", "eqs", "fig", "figs", "gen", "gov", "hon", "i.e", "lt", "maj", "messrs", "mr", "mrs", "ms", "mt", "prof",
+    "ref", "refs", "rep", "rev", "sec", "sen", "sgt", "st", "tab", "viz", "vol", "vols", "vs", "z.b", "bzw",
 ];
 /// Words that are abbreviations only before a number: `No. 5`, but not `she said no.`
 const NUMBERED: [&str; 5] = ["no", "nos", "nr", "p", "pp"];

@@ -121,7 +121,9 @@ impl Builder<'_> {
     /// The token before which to cut next, from `token` on: the last word start among the next `wanted` tokens, else the first that leaves no
     /// more than `max_tokens`, else the last place between two characters among them.
     fn next_cut(&self, start: usize, token: usize, wanted: usize, last_token: usize) -> Option<(usize, Boundary)> {
-        let boundary_at = |idx: usize| self.boundary_before(start, self.tokens.start(idx)?);
+        // Of several tokens on one character only the first may be cut off.
+        let first_at = |position: usize, idx: usize| (self.tokens.num_before(position) == idx).then_some(position);
+        let boundary_at = |idx: usize| self.boundary_before(start, first_at(self.tokens.start(idx)?, idx)?);
         let furthest = (token + self.max_tokens).min(last_token - 1);
         let near = token + 1..=(token + wanted).min(furthest);
         let far = *near.end() + 1..=furthest;

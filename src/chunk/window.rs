@@ -9,7 +9,12 @@ use super::{ChunkOptions, trimmed};
 ///
 /// `n` windows of `size` tokens that overlap by `overlap` cover `n * (size - overlap) + overlap`. The least `n` gives the size; a
 /// window ends with the last word that fits, so that the last window may be shorter, or one more than `n`.
-pub(super) fn passages(text: &str, whole: Range<usize>, tokens: &TokenMap, options: &ChunkOptions) -> Vec<Range<usize>> {
+pub(super) fn passages(
+    text: &str,
+    whole: Range<usize>,
+    tokens: &TokenMap,
+    options: &ChunkOptions,
+) -> Vec<Range<usize>> {
     let (max_tokens, overlap) = (options.max_tokens, options.overlap_tokens);
     let num_tokens = tokens.len();
     let num_windows = (num_tokens - overlap).div_ceil(max_tokens - overlap);

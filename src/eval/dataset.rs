@@ -65,7 +65,8 @@ pub fn read_queries(file: &Path) -> Result<Vec<(String, String)>> {
         } else if line.trim().is_empty() {
             continue;
         } else {
-            let (id, text) = line.split_once('\t').ok_or_else(|| at("is neither JSON nor `id<TAB>text`".to_string()))?;
+            let (id, text) =
+                line.split_once('\t').ok_or_else(|| at("is neither JSON nor `id<TAB>text`".to_string()))?;
             (id.to_string(), text.to_string())
         };
         if !seen.insert(id.clone()) {
@@ -90,12 +91,17 @@ pub fn read_qrels(file: &Path) -> Result<Judgments> {
             ["query-id", "corpus-id", "score"] if line_number == 1 => continue,
             [query, document, grade] | [query, _, document, grade] => (*query, *document, *grade),
             _ => {
-                let text = format!("has {} columns, expected `query document grade` or `query 0 document grade`", columns.len());
+                let text = format!(
+                    "has {} columns, expected `query document grade` or `query 0 document grade`",
+                    columns.len()
+                );
                 return Err(Error::invalid_input(text).at_line(line_number).in_file(file));
             }
         };
         let grade: i32 = grade.parse().map_err(|_| {
-            Error::invalid_input(format!("has the grade {grade:?}, expected a whole number")).at_line(line_number).in_file(file)
+            Error::invalid_input(format!("has the grade {grade:?}, expected a whole number"))
+                .at_line(line_number)
+                .in_file(file)
         })?;
         qrels.entry(query.to_string()).or_default().insert(document.to_string(), grade);
     }

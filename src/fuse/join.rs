@@ -78,7 +78,8 @@ fn explains_more(new: &LegPart, candidate: &Candidate, target: &FusedCandidate, 
         source.passage.is_some().then_some(part.contribution)
     });
     let most = earlier.fold(f64::NEG_INFINITY, f64::max);
-    let place = |passage: &crate::retrieve::PassageMatch| (passage.span.value_idx, passage.span.start, passage.span.end);
+    let place =
+        |passage: &crate::retrieve::PassageMatch| (passage.span.value_idx, passage.span.start, passage.span.end);
     match new.contribution.total_cmp(&most) {
         std::cmp::Ordering::Greater => true,
         std::cmp::Ordering::Less => false,

@@ -28,7 +28,8 @@ impl LegScale {
 /// them divides by zero. O(n).
 pub fn normalize(normalizer: Normalizer, scores: impl Iterator<Item = f32> + Clone) -> LegScale {
     let scores = scores.map(finite);
-    let (min, max) = scores.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), score| (score.min(min), score.max(max)));
+    let (min, max) =
+        scores.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), score| (score.min(min), score.max(max)));
     if min > max {
         return empty(normalizer);
     }
@@ -57,7 +58,9 @@ pub fn normalize(normalizer: Normalizer, scores: impl Iterator<Item = f32> + Clo
     result.missing = match normalizer {
         Normalizer::ZScore => lowest.min(-1.0),
         Normalizer::MinMax => 0.0,
-        Normalizer::MaxTheoreticalMin | Normalizer::DistributionBased | Normalizer::L2 | Normalizer::None => lowest.min(0.0),
+        Normalizer::MaxTheoreticalMin | Normalizer::DistributionBased | Normalizer::L2 | Normalizer::None => {
+            lowest.min(0.0)
+        }
     };
     result
 }
@@ -153,7 +156,8 @@ mod tests {
     #[test]
     fn infinite_scores_count_as_the_largest_number() {
         for normalizer in Normalizer::ALL {
-            let (values, missing) = normalized(normalizer, &[f32::INFINITY, f32::MAX, 1.0, f32::MIN, f32::NEG_INFINITY]);
+            let (values, missing) =
+                normalized(normalizer, &[f32::INFINITY, f32::MAX, 1.0, f32::MIN, f32::NEG_INFINITY]);
             assert!(values.iter().all(|value| value.is_finite()) && missing.is_finite(), "{normalizer:?} {values:?}");
         }
     }

@@ -159,10 +159,7 @@ fn parts_say_where_a_score_comes_from() {
     };
     assert_eq!(b.parts, [part(2, 5.0, 0.5, 0.4), part(1, 0.9, 1.0, 0.6)]);
     let a = &fused[1];
-    assert_eq!(
-        a.parts[1],
-        LegPart { rank: None, score: None, normalized: Some(0.0), weight: 0.6, contribution: 0.0 }
-    );
+    assert_eq!(a.parts[1], LegPart { rank: None, score: None, normalized: Some(0.0), weight: 0.6, contribution: 0.0 });
 }
 
 #[test]
@@ -176,7 +173,10 @@ fn the_passage_is_the_one_of_the_leg_that_contributed_most() {
     let third = run(&[("a", 100.0)]);
     let runs = [(1.0, &first), (1.0, &second), (5.0, &third)].map(|(weight, run)| LegRun { weight, candidates: run });
     let fused = weighted_sum(&runs, Normalizer::None);
-    assert_eq!(fused.iter().map(|candidate| candidate.passage).collect::<Vec<_>>(), [Some(passage(1)), Some(passage(3))]);
+    assert_eq!(
+        fused.iter().map(|candidate| candidate.passage).collect::<Vec<_>>(),
+        [Some(passage(1)), Some(passage(3))]
+    );
 }
 
 #[test]

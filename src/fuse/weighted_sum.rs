@@ -14,10 +14,8 @@ use crate::plan::Normalizer;
 ///
 /// Source: Fox and Shaw, TREC-2, 1994 (CombSUM); Montague and Aslam, CIKM 2001 (the normalisers).
 pub fn weighted_sum(runs: &[LegRun<'_>], normalizer: Normalizer) -> Vec<FusedCandidate> {
-    let scales: Vec<_> = runs
-        .iter()
-        .map(|run| normalize(normalizer, run.candidates.iter().map(|candidate| candidate.score)))
-        .collect();
+    let scales: Vec<_> =
+        runs.iter().map(|run| normalize(normalizer, run.candidates.iter().map(|candidate| candidate.score))).collect();
     let part = |weight: f64, rank: Option<u32>, score: Option<f32>, normalized: f64| LegPart {
         rank,
         score,

@@ -30,7 +30,8 @@ pub(super) fn embed(encoder: &dyn BiEncoder, cache: Option<&EmbeddingCache>, tex
         Some(cache) => cache.get(encoder.fingerprint(), &distinct),
         None => vec![None; distinct.len()],
     };
-    let unknown: Vec<usize> = (0..distinct.len()).filter(|&place| vectors.get(place).is_some_and(Option::is_none)).collect();
+    let unknown: Vec<usize> =
+        (0..distinct.len()).filter(|&place| vectors.get(place).is_some_and(Option::is_none)).collect();
     let mut embedded = Embedded::default();
     if !unknown.is_empty() {
         let batch: Vec<&str> = unknown.iter().filter_map(|&place| distinct.get(place).copied()).collect();
@@ -46,7 +47,8 @@ pub(super) fn embed(encoder: &dyn BiEncoder, cache: Option<&EmbeddingCache>, tex
             }
         }
     }
-    let vector_of = |text: &String| places.get(text.as_str()).and_then(|&place| vectors.get(place)?.clone()).unwrap_or_default();
+    let vector_of =
+        |text: &String| places.get(text.as_str()).and_then(|&place| vectors.get(place)?.clone()).unwrap_or_default();
     embedded.vectors = texts.iter().map(vector_of).collect();
     Ok(embedded)
 }

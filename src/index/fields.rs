@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tantivy::schema::{
-    CustomOptions, Field, FieldEntry, FieldType, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
+    CustomOptions, Field, FieldEntry, FieldType, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing,
+    TextOptions,
 };
 
 use super::columns::{HASH_FIELD, ID_FIELD};
@@ -42,7 +43,10 @@ pub(crate) struct IndexField {
 }
 
 /// The entries that Tantivy's schema needs for `definition`, the engine's own first.
-pub(crate) fn entries(definition: &IndexDefinition, models: &BTreeMap<String, ModelFingerprint>) -> Result<Vec<FieldEntry>> {
+pub(crate) fn entries(
+    definition: &IndexDefinition,
+    models: &BTreeMap<String, ModelFingerprint>,
+) -> Result<Vec<FieldEntry>> {
     let mut entries = vec![
         FieldEntry::new_text(ID_FIELD.to_string(), untokenised(true, false)),
         FieldEntry::new_u64(HASH_FIELD.to_string(), NumericOptions::default()),
@@ -87,11 +91,13 @@ fn entry(field: &schema::Field, models: &BTreeMap<String, ModelFingerprint>) -> 
 }
 
 fn untokenised(indexed: bool, fast: bool) -> TextOptions {
-    let indexing =
-        TextFieldIndexing::default().set_tokenizer("raw").set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer("raw")
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
     let options = TextOptions::default();
     let options = if indexed { options.set_indexing_options(indexing) } else { options };
-    if fast { options.set_fast(None) } else { options }
+    if fast { options.set_fast("raw") } else { options }
 }
 
 fn numeric(number: NumberField) -> Option<NumericOptions> {
@@ -156,7 +162,8 @@ impl IndexFields {
     ) -> Result<Self> {
         let find = |name: &str| {
             schema.get_field(name).map_err(|_| {
-                Error::corrupt("is in the manifest and not in the segments' schema; restore the index from a copy").in_field(name)
+                Error::corrupt("is in the manifest and not in the segments' schema; restore the index from a copy")
+                    .in_field(name)
             })
         };
         let mut mapped = Vec::new();
@@ -225,7 +232,9 @@ fn default_fields(definition: &IndexDefinition, table: &FieldTable) -> Result<Ve
             return Err(Error::invalid_input(format!("default_field {written:?} has a boost that is no number > 0")));
         };
         if table.get(path).is_none() {
-            return Err(Error::invalid_input(format!("default_field names {path:?}, which is no searchable field of the mapping")));
+            return Err(Error::invalid_input(format!(
+                "default_field names {path:?}, which is no searchable field of the mapping"
+            )));
         }
         defaults.push((path.to_string(), boost));
     }

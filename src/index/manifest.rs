@@ -62,7 +62,9 @@ impl Manifest {
             format: u32,
         }
         let damaged = |error: serde_json::Error| {
-            Error::corrupt(format!("is damaged ({error}); restore it from a copy or index again")).in_file(&file).with_source(error)
+            Error::corrupt(format!("is damaged ({error}); restore it from a copy or index again"))
+                .in_file(&file)
+                .with_source(error)
         };
         let Format { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
         if format > FORMAT {
@@ -77,7 +79,8 @@ impl Manifest {
     /// # Errors
     /// `Io` when the disk refuses; the older one then stays.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        let mut json = serde_json::to_vec_pretty(self).map_err(|error| Error::internal("cannot write the manifest").with_source(error))?;
+        let mut json = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::internal("cannot write the manifest").with_source(error))?;
         json.push(b'\n');
         let temporary = folder.join(format!("{FILE}.new"));
         let written = (|| {

@@ -73,7 +73,10 @@ impl Index {
     pub fn create(folder: impl AsRef<Path>, definition: &IndexDefinition, models: Arc<Models>) -> Result<Self> {
         let folder = folder.as_ref();
         if folder.join(manifest::FILE).exists() {
-            return Err(Error::conflict(format!("{} is an index already; open it, or choose another folder", folder.display())));
+            return Err(Error::conflict(format!(
+                "{} is an index already; open it, or choose another folder",
+                folder.display()
+            )));
         }
         if folder.exists() && fs_err::read_dir(folder)?.next().is_some() {
             let text = format!("{} holds files that are no index; choose an empty or a new folder", folder.display());
@@ -94,7 +97,7 @@ impl Index {
             let directory = MmapDirectory::open(building.join(SEGMENTS)).map_err(tantivy::TantivyError::from)?;
             tantivy::Index::builder()
                 .schema(schema.build())
-                .register_plugin(Arc::new(columns::ColumnsPlugin::new()))
+                .register_plugin(Arc::new(columns::ColumnsPlugin))
                 .register_plugin(Arc::new(dense::VectorPlugin::default()))
                 .open_or_create(directory)?;
             Manifest::new(definition.clone(), fingerprints).write(&building)?;
@@ -243,7 +246,7 @@ fn open_tantivy(folder: &Path) -> Result<tantivy::Index> {
     }
     let directory = MmapDirectory::open(&segments).map_err(tantivy::TantivyError::from)?;
     let index = tantivy::Index::builder()
-        .register_plugin(Arc::new(columns::ColumnsPlugin::new()))
+        .register_plugin(Arc::new(columns::ColumnsPlugin))
         .register_plugin(Arc::new(dense::VectorPlugin::default()));
     let stored = tantivy::Index::open(directory.clone());
     let schema = match &stored {
@@ -298,9 +301,14 @@ fn check_extends(old: &IndexDefinition, new: &IndexDefinition) -> Result<()> {
     let new_fields = new.fields()?;
     for field in old.fields()? {
         match new_fields.iter().find(|candidate| candidate.path == field.path) {
-            None => return Err(Error::conflict("is missing from the new mapping; a field cannot be removed").in_field(field.path)),
+            None => {
+                return Err(
+                    Error::conflict("is missing from the new mapping; a field cannot be removed").in_field(field.path)
+                );
+            }
             Some(found) if found.kind != field.kind => {
-                let text = "has another type or other parameters in the new mapping; index into a new folder to change them";
+                let text =
+                    "has another type or other parameters in the new mapping; index into a new folder to change them";
                 return Err(Error::new(ErrorKind::Conflict, text).in_field(field.path));
             }
             Some(_) => {}

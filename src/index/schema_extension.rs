@@ -5,6 +5,7 @@
 //! it. So fields may be added at the schema's end, in `meta.json`, while no writer is alive. Text fields must be without
 //! Tantivy's field norms, which its merger would miss in older segments (see [`super::columns`] for ours).
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tantivy::Index;
@@ -40,12 +41,13 @@ pub fn extend_schema(index: &Index, additional: Vec<FieldEntry>) -> Result<()> {
 
 fn extended(schema: &Schema, additional: Vec<FieldEntry>) -> Result<Schema> {
     let mut builder = Schema::builder();
+    let mut names = HashSet::new();
     for (_, entry) in schema.fields() {
+        names.insert(entry.name().to_string());
         builder.add_field(entry.clone());
     }
     for entry in additional {
-        let is_taken = schema.get_field(entry.name()).is_ok();
-        if is_taken {
+        if !names.insert(entry.name().to_string()) {
             return Err(Error::conflict("exists already").in_field(entry.name()));
         }
         if matches!(entry.field_type(), FieldType::Str(_)) && entry.has_fieldnorms() {

@@ -56,8 +56,11 @@ impl Snapshot {
         opened.reader.reload()?;
         let searcher = opened.reader.searcher();
         let dense = DenseReader::open(&searcher, cache)?;
-        let columns =
-            searcher.segment_readers().iter().map(|reader| ColumnsReader::open(reader).map(Arc::new)).collect::<Result<_>>()?;
+        let columns = searcher
+            .segment_readers()
+            .iter()
+            .map(|reader| ColumnsReader::open(reader).map(Arc::new))
+            .collect::<Result<_>>()?;
         Ok(Self { opened, searcher, columns, dense })
     }
 
@@ -179,8 +182,11 @@ impl Snapshot {
 
     pub(crate) fn source(&self, address: DocAddress) -> Result<Map<String, Value>> {
         let document: TantivyDocument = self.searcher.doc(address)?;
-        let damaged = || Error::corrupt("the stored source of a document is damaged; restore the index from a copy or index again");
-        let text = document.get_first(self.opened.fields.source).and_then(|value| value.as_str()).ok_or_else(damaged)?;
+        let damaged = || {
+            Error::corrupt("the stored source of a document is damaged; restore the index from a copy or index again")
+        };
+        let text =
+            document.get_first(self.opened.fields.source).and_then(|value| value.as_str()).ok_or_else(damaged)?;
         serde_json::from_str(text).map_err(|error| damaged().with_source(error))
     }
 }

@@ -47,7 +47,10 @@ pub struct Writer<'i> {
 
 impl std::fmt::Debug for Writer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("index", &self.index).field("pending", &self.pending.len()).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("index", &self.index)
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -255,7 +258,8 @@ impl<'i> Writer<'i> {
     /// An id for a document that has none: the hash of its source, with a number after the first of equal ones. Indexing
     /// the same file twice thus gives the same ids.
     fn anonymous_id(&mut self, source: &Map<String, Value>) -> Result<DocumentId> {
-        let text = serde_json::to_string(source).map_err(|error| Error::internal("cannot write a source").with_source(error))?;
+        let text = serde_json::to_string(source)
+            .map_err(|error| Error::internal("cannot write a source").with_source(error))?;
         let hash = convert::content_hash(&text);
         let count = self.anonymous.entry(hash).or_default();
         *count += 1;

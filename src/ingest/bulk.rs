@@ -71,7 +71,8 @@ impl Bulk {
 
     fn source_for(&mut self, action: &ActionLine) -> Result<Line, Fault> {
         let missing = |reason: &str| {
-            let message = format!("the action has no source line after it{reason}; each index, create and update needs one");
+            let message =
+                format!("the action has no source line after it{reason}; each index, create and update needs one");
             Fault::Record(Error::invalid_input(message).at_line(action.line))
         };
         match self.lines.next_line() {
@@ -157,7 +158,9 @@ fn id_parameter(kind: ActionKind, parameters: &Map<String, Value>) -> Result<Opt
             ("_id", value) => id = Some(object::id_from(value).map_err(|error| error.in_field("_id"))?),
             (name, _) if IGNORED_PARAMETERS.contains(&name) => {}
             (name, _) if REFUSED_PARAMETERS.contains(&name) => {
-                return Err(Error::unsupported(format!("the parameter {name:?} of an action is not supported; leave it out")));
+                return Err(Error::unsupported(format!(
+                    "the parameter {name:?} of an action is not supported; leave it out"
+                )));
             }
             (name, _) => return Err(Error::invalid_input(format!("the action has an unknown parameter {name:?}"))),
         }
@@ -173,11 +176,13 @@ fn id_parameter(kind: ActionKind, parameters: &Map<String, Value>) -> Result<Opt
 /// Whether a line can only be an action: one key that names one, over parameters that actions have.
 pub(super) fn is_action_line(bytes: &[u8]) -> bool {
     let start = bytes.trim_ascii_start();
-    let Some(key) = start.strip_prefix(b"{").map(<[u8]>::trim_ascii_start).and_then(|rest| rest.strip_prefix(b"\"")) else {
+    let Some(key) = start.strip_prefix(b"{").map(<[u8]>::trim_ascii_start).and_then(|rest| rest.strip_prefix(b"\""))
+    else {
         return false;
     };
     // Most lines are sources: look closely at none of them.
-    if !ActionKind::ALL.iter().any(|(name, _)| key.strip_prefix(name.as_bytes()).is_some_and(|r| r.starts_with(b"\""))) {
+    if !ActionKind::ALL.iter().any(|(name, _)| key.strip_prefix(name.as_bytes()).is_some_and(|r| r.starts_with(b"\"")))
+    {
         return false;
     }
     let Ok(object) = strict_json::object(1, bytes) else { return false };

@@ -58,7 +58,8 @@ impl Csv {
                                    the rows after it cannot be told apart";
                     return Some(Err(Fault::Input(Error::invalid_input(message).at_line(row.number))));
                 }
-                Some(Err(fault)) => return Some(Err(fault)),
+                // Where the row ends is not known then.
+                Some(Err(fault)) => return Some(Err(Fault::Input(fault.into()))),
                 Some(Ok(line)) => row.bytes.extend_from_slice(&line.bytes),
             }
             // NOTE: only what was added is looked at again; `quotes` remembers the rest.

@@ -127,7 +127,9 @@ impl JsonValues {
                 (Place::FirstElement | Place::AfterElement, Some(b']')) => self.consume_one(Place::AfterArray),
                 (Place::AfterElement, Some(b',')) => self.consume_one(Place::NextElement),
                 (Place::AfterElement, Some(_)) => return Err(self.broken("expected \",\" or \"]\" after an element")),
-                (Place::NextElement, Some(b']')) => return Err(self.broken("expected an element after \",\", found \"]\"")),
+                (Place::NextElement, Some(b']')) => {
+                    return Err(self.broken("expected an element after \",\", found \"]\""));
+                }
                 (Place::FirstElement | Place::NextElement, Some(b',' | b'}')) => {
                     return Err(self.broken("expected an element"));
                 }
@@ -181,6 +183,8 @@ impl Scan {
         for (idx, &byte) in buffer.iter().enumerate() {
             if self.in_string {
                 match byte {
+                    // JSON has no line ends in strings: a quote is missing, and only this element is lost.
+                    b'\n' => self.in_string = false,
                     _ if self.is_escaped => self.is_escaped = false,
                     b'\\' => self.is_escaped = true,
                     b'"' => {
@@ -189,8 +193,6 @@ impl Scan {
                             return Some(idx + 1);
                         }
                     }
-                    // JSON has no line ends in strings: a quote is missing, and only this element is lost.
-                    b'\n' => self.in_string = false,
                     _ => {}
                 }
                 continue;

@@ -181,7 +181,8 @@ fn find_in_folder(folder: &Path, depth: usize, found: &mut Vec<Pending>) -> Resu
         }
         if entry.file_type()?.is_dir() {
             find_in_folder(&path, depth + 1, found)?;
-        } else if data_extension(&path).is_some_and(|known| DATA_EXTENSIONS.contains(&known.as_str())) && path.is_file() {
+        } else if data_extension(&path).is_some_and(|known| DATA_EXTENSIONS.contains(&known.as_str())) && path.is_file()
+        {
             found.push(Pending { name: path.clone(), is_beir: false, input: Input::Path(path) });
         }
     }

@@ -164,7 +164,10 @@ mod tests {
     fn every_fault_says_what_and_where() {
         for (bytes, expected) in [
             (&b"{\"a\": }"[..], "line 5: is not valid JSON: expected value (column 7)"),
-            (b"{\"a\": \"b", "line 5: is not complete JSON: EOF while parsing a string (column 8); the record is cut off"),
+            (
+                b"{\"a\": \"b",
+                "line 5: is not complete JSON: EOF while parsing a string (column 8); the record is cut off",
+            ),
             (b"[1]", "line 5: is an array, expected a JSON object"),
             (b"7", "line 5: is a number, expected a JSON object"),
             (b"{\"a\": NaN}", "line 5: NaN is not JSON (column 7); write null, or leave the field out"),

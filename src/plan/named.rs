@@ -27,8 +27,8 @@ impl Plan {
             }
             _ => return None,
         };
-        let fusion = (legs.len() > 1)
-            .then(|| Fusion::WeightedSum(WeightedSum { normalizer: Some(Normalizer::ZScore) }));
+        let fusion =
+            (legs.len() > 1).then(|| Fusion::WeightedSum(WeightedSum { normalizer: Some(Normalizer::ZScore) }));
         Some(Plan { name: Some(name.to_string()), legs, fusion, rerank, ..Plan::default() })
     }
 }

@@ -223,7 +223,9 @@ ranks:
 
     #[test]
     fn a_plan_survives_being_written_and_read() {
-        for plan in Plan::from_text(YAML, "file").unwrap().into_iter().chain(Plan::NAMES.iter().filter_map(|n| Plan::named(n))) {
+        for plan in
+            Plan::from_text(YAML, "file").unwrap().into_iter().chain(Plan::NAMES.iter().filter_map(|n| Plan::named(n)))
+        {
             let text = serde_json::to_string(&plan).unwrap();
             assert_eq!(Plan::from_text(&text, "file").unwrap(), [plan]);
         }

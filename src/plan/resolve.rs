@@ -254,7 +254,8 @@ fn resolve_rrf(rrf: &Rrf, window: usize) -> Result<ResolvedRrf> {
     if let Some(size) = rrf.rank_window_size {
         in_range("fusion.rrf.rank_window_size", size, 1, MAX_DEPTH)?;
         if size < window {
-            let message = format!("is {size}, less than size + offset, which is {window}; raise it or ask for fewer hits");
+            let message =
+                format!("is {size}, less than size + offset, which is {window}; raise it or ask for fewer hits");
             return Err(at("fusion.rrf.rank_window_size", message));
         }
     }
@@ -380,9 +381,11 @@ fn resolve_fields(patterns: &[String], path: &str, context: &PlanContext) -> Res
     for (idx, written) in patterns.iter().enumerate() {
         let place = || format!("{path}.fields[{idx}]");
         let (pattern, boost) = written.split_once('^').unwrap_or((written, "1"));
-        let boost: f32 = boost.parse().ok().filter(|boost: &f32| boost.is_finite() && *boost > 0.0).ok_or_else(|| {
-            at(place(), format!("is {written:?}; what follows ^ is a boost, a number above 0"))
-        })?;
+        let boost: f32 = boost
+            .parse()
+            .ok()
+            .filter(|boost: &f32| boost.is_finite() && *boost > 0.0)
+            .ok_or_else(|| at(place(), format!("is {written:?}; what follows ^ is a boost, a number above 0")))?;
         let known = fields.len();
         let fitting = context.lexical_fields.iter().filter(|field| fits(pattern, field));
         let mut num_fitting = 0;
@@ -428,12 +431,16 @@ fn resolve_dense(leg: &DenseLeg, path: &str, depth: usize, context: &PlanContext
     let names = || context.dense_fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ");
     let field = match (&leg.field, &context.default_dense_field, context.dense_fields.as_slice()) {
         (_, _, []) => {
-            let message = "needs vectors and the index has none; leave the leg out, or map a semantic_text or dense_vector field";
+            let message =
+                "needs vectors and the index has none; leave the leg out, or map a semantic_text or dense_vector field";
             return Err(at(path, message));
         }
         (Some(name), _, fields) if fields.iter().any(|field| field.name == *name) => name.clone(),
         (Some(name), ..) => {
-            return Err(at(format!("{path}.field"), format!("is {name:?}, which has no vectors; those have: {}", names())));
+            return Err(at(
+                format!("{path}.field"),
+                format!("is {name:?}, which has no vectors; those have: {}", names()),
+            ));
         }
         (None, Some(name), _) => name.clone(),
         (None, None, [only]) => only.name.clone(),
@@ -472,7 +479,8 @@ fn resolve_rerank(
         Some(depth) => {
             in_range("rerank.rerank_depth", depth, 1, MAX_DEPTH)?;
             if depth > num_candidates {
-                let message = format!("is {depth}, but the legs return {num_candidates} candidates at most; raise a leg's depth");
+                let message =
+                    format!("is {depth}, but the legs return {num_candidates} candidates at most; raise a leg's depth");
                 return Err(at("rerank.rerank_depth", message));
             }
             depth

@@ -25,7 +25,10 @@ fn weights(plan: &ResolvedPlan) -> Vec<f64> {
 fn the_hybrid_plan_is_z_scores_of_a_hundred_each() {
     let plan = Plan::named("hybrid").unwrap().resolve(&context()).unwrap();
     assert_eq!(weights(&plan), [0.4, 0.6]);
-    assert_eq!(plan.legs.iter().map(|leg| (leg.name.as_str(), leg.depth)).collect::<Vec<_>>(), [("lexical", 100), ("dense", 100)]);
+    assert_eq!(
+        plan.legs.iter().map(|leg| (leg.name.as_str(), leg.depth)).collect::<Vec<_>>(),
+        [("lexical", 100), ("dense", 100)]
+    );
     assert_eq!(plan.fusion, Some(ResolvedFusion::WeightedSum { normalizer: Normalizer::ZScore }));
     assert_eq!((plan.size, plan.offset, plan.rerank), (10, 0, None));
     let plan = resolve(r#"{"legs": [{"lexical": {}}, {"dense": {}}], "rerank": {}}"#).unwrap();
@@ -101,8 +104,16 @@ fn fields_take_boosts_and_stars() {
 #[test]
 fn stars_stand_for_any_text() {
     for (pattern, name, expect) in [
-        ("a*c", "abc", true), ("a*c", "ac", true), ("a*c", "acb", false), ("a*", "a", true), ("*b*", "abc", true),
-        ("a*b*c", "axbyc", true), ("a*a", "a", false), ("", "a", false), ("*", "", true), ("a**", "ab", true),
+        ("a*c", "abc", true),
+        ("a*c", "ac", true),
+        ("a*c", "acb", false),
+        ("a*", "a", true),
+        ("*b*", "abc", true),
+        ("a*b*c", "axbyc", true),
+        ("a*a", "a", false),
+        ("", "a", false),
+        ("*", "", true),
+        ("a**", "ab", true),
     ] {
         assert_eq!(fits(pattern, name), expect, "{pattern} {name}");
     }
@@ -149,8 +160,16 @@ fn contradictions_are_named_where_they_stand() {
     check(&format!(r#"{{"legs": [{two}], "rerank": {{"weight": 0}}}}"#), "rerank.weight", "above 0");
     check(&format!(r#"{{"legs": [{two}], "rerank": {{"passages": 0}}}}"#), "rerank.passages", "is 0");
     check(&format!(r#"{{"legs": [{two}], "rerank": {{"min_score": 2}}}}"#), "rerank.min_score", "0 to 1");
-    check(&format!(r#"{{"legs": [{two}], "fusion": {{"rrf": {{"rank_constant": 0}}}}}}"#), "fusion.rrf.rank_constant", "is 0");
-    check(&format!(r#"{{"legs": [{two}], "fusion": {{"rrf": {{"rank_window_size": 9}}}}}}"#), "fusion.rrf.rank_window_size", "size + offset");
+    check(
+        &format!(r#"{{"legs": [{two}], "fusion": {{"rrf": {{"rank_constant": 0}}}}}}"#),
+        "fusion.rrf.rank_constant",
+        "is 0",
+    );
+    check(
+        &format!(r#"{{"legs": [{two}], "fusion": {{"rrf": {{"rank_window_size": 9}}}}}}"#),
+        "fusion.rrf.rank_window_size",
+        "size + offset",
+    );
     check(&format!(r#"{{"legs": [{two}], "filter": " "}}"#), "filter", "empty");
     check(&format!(r#"{{"legs": [{two}], "name": "my plan"}}"#), "name", "space");
 }

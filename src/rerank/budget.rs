@@ -40,7 +40,11 @@ impl<'a> Budget<'a> {
         if pair_secs > left.as_secs_f64() {
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float's cast saturates, and it is positive")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float's cast saturates, and it is positive"
+        )]
         let fits = (left.as_secs_f64() / 2.0 / pair_secs) as usize;
         Some(fits.max(1))
     }

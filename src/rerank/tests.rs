@@ -19,6 +19,7 @@ struct Reader {
 impl Reader {
     fn new(pair_ms: u64) -> Self {
         let fingerprint = ModelFingerprint {
+            normalized: true,
             name: "reader".into(),
             hash: "00".into(),
             dims: 0,
@@ -70,7 +71,14 @@ fn fused(scores: &[f64]) -> Vec<FusedCandidate> {
 }
 
 fn params() -> ResolvedRerank {
-    ResolvedRerank { model: "reader".into(), rerank_depth: 50, budget: None, weight: None, passages: 2, min_score: None }
+    ResolvedRerank {
+        model: "reader".into(),
+        rerank_depth: 50,
+        budget: None,
+        weight: None,
+        passages: 2,
+        min_score: None,
+    }
 }
 
 /// Passages of candidate `d003` are `texts[3]`, divided by `|`.
@@ -116,20 +124,26 @@ fn the_cross_encoder_alone_orders_by_its_best_passage() {
 
 #[test]
 fn with_a_weight_standardised_scores_are_added() {
-    let outcome = run(&Reader::new(0), &[4.0, 2.0, 0.0], &["0", "3", "6"], &ResolvedRerank { weight: Some(0.5), ..params() });
+    let outcome =
+        run(&Reader::new(0), &[4.0, 2.0, 0.0], &["0", "3", "6"], &ResolvedRerank { weight: Some(0.5), ..params() });
     let fused = 2.0 / (8.0f64 / 3.0).sqrt();
     let logit = 3.0 / 6.0f64.sqrt();
     let scores: Vec<f64> = outcome.candidates.iter().map(|candidate| candidate.score).collect();
     assert_eq!(ids(&outcome), "012");
     assert_eq!(scores, [fused + 0.5 * -logit, 0.0 + 0.5 * 0.0, -fused + 0.5 * logit]);
-    let outcome = run(&Reader::new(0), &[4.0, 2.0, 0.0], &["0", "3", "6"], &ResolvedRerank { weight: Some(2.0), ..params() });
+    let outcome =
+        run(&Reader::new(0), &[4.0, 2.0, 0.0], &["0", "3", "6"], &ResolvedRerank { weight: Some(2.0), ..params() });
     assert_eq!(ids(&outcome), "210");
 }
 
 #[test]
 fn candidates_beyond_the_depth_stay_below_in_their_order() {
-    let outcome =
-        run(&Reader::new(0), &[30.0, 20.0, 10.0, 9.0, 9.0], &["-5", "-4", "", "", ""], &ResolvedRerank { rerank_depth: 2, ..params() });
+    let outcome = run(
+        &Reader::new(0),
+        &[30.0, 20.0, 10.0, 9.0, 9.0],
+        &["-5", "-4", "", "", ""],
+        &ResolvedRerank { rerank_depth: 2, ..params() },
+    );
     assert_eq!(ids(&outcome), "10234");
     assert_eq!((outcome.num_asked, outcome.num_read), (2, 2));
     assert!(outcome.candidates[2].rerank.is_none());
@@ -178,7 +192,12 @@ fn a_failing_model_leaves_the_order_and_cuts_nothing() {
         let outcome = run(&Reader::new(0), &[6.0, 5.0, 4.0, 3.0, 2.0, 1.0], &["0", "1", "2", "3", "4", bad], &cut);
         assert_eq!(ids(&outcome), "012345");
         assert!(outcome.failure.is_some() && outcome.num_cut == 0 && outcome.num_read == 0);
-        assert!(outcome.candidates.iter().all(|candidate| candidate.score == candidate.fused.score && candidate.rerank.is_none()));
+        assert!(
+            outcome
+                .candidates
+                .iter()
+                .all(|candidate| candidate.score == candidate.fused.score && candidate.rerank.is_none())
+        );
     }
 }
 

@@ -52,8 +52,12 @@ mod tests {
     #[test]
     fn hits_become_candidates_in_order() {
         let span = PassageSpan { value_idx: 1, start: 2, end: 3 };
-        let hit = |doc, similarity, span| {
-            DenseHit { address: DocAddress::new(0, doc), score: (1.0 + similarity) / 2.0, similarity, ordinal: doc, span }
+        let hit = |doc, similarity, span| DenseHit {
+            address: DocAddress::new(0, doc),
+            score: (1.0 + similarity) / 2.0,
+            similarity,
+            ordinal: doc,
+            span,
         };
         let hits = [hit(7, 0.5, Some(span)), hit(2, -0.5, None)];
         let id_of = |address: DocAddress| Ok(DocumentId::from(address.doc_id.to_string()));

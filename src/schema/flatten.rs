@@ -1,8 +1,8 @@
 //! A mapping as the index sees it: one flat list of fields with dotted paths.
 
 use super::mapping::{
-    DenseVectorMapping, Dynamic, ElementType, FieldMapping, NumberMapping, Properties, SemanticTextMapping, TextMapping,
-    VectorIndexOptions, VectorSimilarity,
+    DenseVectorMapping, Dynamic, ElementType, FieldMapping, NumberMapping, Properties, SemanticTextMapping,
+    TextMapping, VectorIndexOptions, VectorSimilarity,
 };
 use super::{ChunkingSettings, IndexDefinition};
 use crate::error::{Error, Result};
@@ -158,7 +158,8 @@ pub(super) fn flatten(definition: &IndexDefinition) -> Result<Vec<Field>> {
     let Walk { mut fields, copies, .. } = walk;
     for (from, to) in copies {
         let Some(target) = fields.iter_mut().find(|field| field.path == to) else {
-            return Err(Error::invalid_input(format!("`copy_to` names {to:?}, which is no field of the mapping")).in_field(from));
+            return Err(Error::invalid_input(format!("`copy_to` names {to:?}, which is no field of the mapping"))
+                .in_field(from));
         };
         if !target.sources.contains(&from) {
             target.sources.push(from);
@@ -211,7 +212,9 @@ impl Walk<'_> {
             FieldMapping::Integer(number) => {
                 (integer(number, i32::MIN.into(), i32::MAX.into()), Some(&number.fields), &[])
             }
-            FieldMapping::Short(number) => (integer(number, i16::MIN.into(), i16::MAX.into()), Some(&number.fields), &[]),
+            FieldMapping::Short(number) => {
+                (integer(number, i16::MIN.into(), i16::MAX.into()), Some(&number.fields), &[])
+            }
             FieldMapping::Byte(number) => (integer(number, i8::MIN.into(), i8::MAX.into()), Some(&number.fields), &[]),
             FieldMapping::UnsignedLong(number) => (FieldKind::Unsigned(options(number)), Some(&number.fields), &[]),
             FieldMapping::Double(number) | FieldMapping::Float(number) | FieldMapping::HalfFloat(number) => {
@@ -315,7 +318,12 @@ fn date_formats(format: Option<&str>) -> Result<Vec<DateFormat>> {
     format
         .split("||")
         .map(|name| match name {
-            "strict_date_optional_time" | "date_optional_time" | "strict_date" | "date" | "yyyy-MM-dd" | "strict_date_time"
+            "strict_date_optional_time"
+            | "date_optional_time"
+            | "strict_date"
+            | "date"
+            | "yyyy-MM-dd"
+            | "strict_date_time"
             | "date_time" => Ok(DateFormat::DateOptionalTime),
             "epoch_millis" => Ok(DateFormat::EpochMillis),
             "epoch_second" => Ok(DateFormat::EpochSecond),
@@ -377,7 +385,8 @@ mod tests {
             r#"{"mappings":{"dynamic":"strict","properties":{"a":{"dynamic":true,"properties":{"b":{"type":"object"}}},"c":{"enabled":false,"type":"object"}}}}"#,
         )
         .unwrap();
-        for (path, rule) in [("", Dynamic::Strict), ("a", Dynamic::True), ("a.b", Dynamic::True), ("c", Dynamic::False)] {
+        for (path, rule) in [("", Dynamic::Strict), ("a", Dynamic::True), ("a.b", Dynamic::True), ("c", Dynamic::False)]
+        {
             assert_eq!(dynamic_at(&definition, path), rule, "{path}");
         }
     }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::flatten::dynamic_at;
 use super::mapping::{
-    BooleanMapping, DateMapping, DenseVectorMapping, Dynamic, FieldMapping, KeywordMapping, NumberMapping, ObjectMapping,
-    Properties, SemanticTextMapping, TextMapping,
+    BooleanMapping, DateMapping, DenseVectorMapping, Dynamic, FieldMapping, KeywordMapping, NumberMapping,
+    ObjectMapping, Properties, SemanticTextMapping, TextMapping,
 };
 use super::{IndexDefinition, Settings};
 use crate::error::{Error, Result};
@@ -111,11 +111,14 @@ impl Observations {
                 None => match dynamic_at(definition, prefix) {
                     Dynamic::False => {}
                     Dynamic::Strict => {
-                        let error = Error::invalid_input("is not in the mapping, and `dynamic` is `strict`; add it to the mapping");
+                        let error = Error::invalid_input(
+                            "is not in the mapping, and `dynamic` is `strict`; add it to the mapping",
+                        );
                         return Err(error.in_field(path()));
                     }
                     Dynamic::True if name.is_empty() || name.starts_with('_') => {
-                        let error = Error::invalid_input("a field's name must not be empty nor begin with `_`; rename it");
+                        let error =
+                            Error::invalid_input("a field's name must not be empty nor begin with `_`; rename it");
                         return Err(error.in_field(path()));
                     }
                     Dynamic::True => self.unknown(definition, path(), value)?,
@@ -167,7 +170,8 @@ impl Observations {
         let analyzer = language_analyzer(&self.sample);
         let mut definition = IndexDefinition::default();
         self.add_to(&mut definition, Some(analyzer));
-        let prose: Vec<&String> = self.fields.iter().filter(|(_, seen)| seen.is_prose()).map(|(path, _)| path).collect();
+        let prose: Vec<&String> =
+            self.fields.iter().filter(|(_, seen)| seen.is_prose()).map(|(path, _)| path).collect();
         if prose.is_empty() {
             return definition;
         }
@@ -183,7 +187,8 @@ impl Observations {
             FieldMapping::Text(TextMapping { analyzer: Some(analyzer.to_string()), ..TextMapping::default() }),
         );
         if !options.lexical_only {
-            let (context, body): (Vec<&String>, Vec<&String>) = prose.iter().partition(|path| is_title(path) && prose.len() > 1);
+            let (context, body): (Vec<&String>, Vec<&String>) =
+                prose.iter().partition(|path| is_title(path) && prose.len() > 1);
             let semantic = free_name(properties, "semantic");
             properties.insert(
                 semantic,
@@ -356,7 +361,9 @@ mod tests {
 
     #[test]
     fn arrays_of_paragraphs_are_prose() {
-        let seen = observe(&[json!({"title": "Ted Cassidy", "paragraphs": ["Ted Cassidy was an American actor.", "He was very tall indeed."]})]);
+        let seen = observe(&[
+            json!({"title": "Ted Cassidy", "paragraphs": ["Ted Cassidy was an American actor.", "He was very tall indeed."]}),
+        ]);
         let definition = seen.first_definition(&InferOptions::default());
         let FieldMapping::SemanticText(semantic) = &definition.mappings.properties["semantic"] else { panic!() };
         assert_eq!(semantic.copy_from, ["paragraphs"]);
@@ -371,8 +378,18 @@ mod tests {
         let definition = seen.extended_definition(&IndexDefinition::default());
         let value = serde_json::to_value(&definition).unwrap();
         let kind = |path: &str| value.pointer(&format!("/mappings/properties/{path}/type")).and_then(Value::as_str);
-        let expected = [("n", "long"), ("x", "float"), ("ok", "boolean"), ("day", "date"), ("at", "date"), ("who", "object"),
-            ("who/properties/name", "text"), ("who/properties/age", "long"), ("v", "dense_vector"), ("few", "long")];
+        let expected = [
+            ("n", "long"),
+            ("x", "float"),
+            ("ok", "boolean"),
+            ("day", "date"),
+            ("at", "date"),
+            ("who", "object"),
+            ("who/properties/name", "text"),
+            ("who/properties/age", "long"),
+            ("v", "dense_vector"),
+            ("few", "long"),
+        ];
         for (path, want) in expected {
             assert_eq!(kind(path), Some(want), "{path}");
         }

@@ -455,7 +455,8 @@ fn field(path: &str, body: &Value) -> Result<FieldMapping> {
             map.remove(name);
         }
     }
-    let mut mapping: FieldMapping = serde_json::from_value(Value::Object(map)).map_err(|error| refuse(kind, &error).in_field(path))?;
+    let mut mapping: FieldMapping =
+        serde_json::from_value(Value::Object(map)).map_err(|error| refuse(kind, &error).in_field(path))?;
     if let Some(fields) = fields {
         let multi_fields = properties(path, &fields)?;
         match &mut mapping {
@@ -502,8 +503,11 @@ fn object(path: &str, map: &Map<String, Value>) -> Result<FieldMapping> {
             "properties" => object.properties = properties(path, value)?,
             "dynamic" => object.dynamic = Some(dynamic(value).map_err(|error| error.in_field(path))?),
             "enabled" => {
-                object.enabled =
-                    Some(value.as_bool().ok_or_else(|| Error::invalid_input("`enabled` must be true or false").in_field(path))?);
+                object.enabled = Some(
+                    value
+                        .as_bool()
+                        .ok_or_else(|| Error::invalid_input("`enabled` must be true or false").in_field(path))?,
+                );
             }
             other => {
                 return Err(Error::unsupported(format!("unknown parameter {other:?} of an object")).in_field(path));
@@ -540,13 +544,17 @@ fn check(mapping: &FieldMapping) -> Result<()> {
                 return Err(Error::invalid_input(format!("`dims` must lie in 1..=4096, got {}", vector.dims)));
             }
             if vector.index == Some(false) {
-                return Err(Error::unsupported("`index: false` of a dense_vector is not supported; leave the field out"));
+                return Err(Error::unsupported(
+                    "`index: false` of a dense_vector is not supported; leave the field out",
+                ));
             }
             check_index_options(vector.index_options.as_ref())
         }
         FieldMapping::SemanticText(semantic) => {
             if semantic.element_type == Some(ElementType::Byte) {
-                return Err(Error::unsupported("`element_type: byte` of a semantic_text is not supported; use float or half_float"));
+                return Err(Error::unsupported(
+                    "`element_type: byte` of a semantic_text is not supported; use float or half_float",
+                ));
             }
             check_index_options(semantic.index_options.as_ref())
         }

@@ -47,7 +47,8 @@ impl IndexDefinition {
         let body: serde_json::Value = match serde_json::from_str(text) {
             Ok(body) => body,
             Err(json_error) => serde_norway::from_str(text).map_err(|yaml_error| {
-                let error = if text.trim_start().starts_with('{') { json_error.to_string() } else { yaml_error.to_string() };
+                let error =
+                    if text.trim_start().starts_with('{') { json_error.to_string() } else { yaml_error.to_string() };
                 Error::invalid_input(format!("the index definition is neither JSON nor YAML: {error}"))
             })?,
         };
@@ -104,8 +105,29 @@ impl IndexDefinition {
 
 /// The analyzers that a mapping may name.
 pub const ANALYZERS: &[&str] = &[
-    "standard", "simple", "whitespace", "keyword", "stop", "english", "arabic", "danish", "dutch", "finnish", "french", "german",
-    "greek", "hungarian", "italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish",
+    "standard",
+    "simple",
+    "whitespace",
+    "keyword",
+    "stop",
+    "english",
+    "arabic",
+    "danish",
+    "dutch",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
 ];
 
 /// Checks that an analyzer of this name exists.

@@ -122,7 +122,8 @@ impl Settings {
                 }
                 ["refresh_interval"] => index.refresh_interval = Some(plain(&value)),
                 ["query", "default_field"] => {
-                    index.query.default_field = one_or_many(&value).map_err(|_| bad("must be a field or a list of fields"))?;
+                    index.query.default_field =
+                        one_or_many(&value).map_err(|_| bad("must be a field or a list of fields"))?;
                 }
                 ["similarity", name, parameter] => {
                     let similarity = index.similarity.entry((*name).to_string()).or_default();
@@ -134,7 +135,8 @@ impl Settings {
                             )));
                         }
                         "k1" => {
-                            similarity.k1 = number(&value).filter(|k1| *k1 >= 0.0).ok_or_else(|| bad("must be >= 0"))?;
+                            similarity.k1 =
+                                number(&value).filter(|k1| *k1 >= 0.0).ok_or_else(|| bad("must be >= 0"))?;
                         }
                         "b" => {
                             similarity.b = number(&value)

@@ -121,7 +121,8 @@ impl ColumnsBuilder {
 
     /// Writes the file; the caller closes `out`.
     pub(super) fn write(self, out: &mut dyn Write) -> Result<()> {
-        let num_docs = u32::try_from(self.hashes.len()).map_err(|_| Error::internal("too many documents in a segment"))?;
+        let num_docs =
+            u32::try_from(self.hashes.len()).map_err(|_| Error::internal("too many documents in a segment"))?;
         let mut sections = SectionWriter { out, written: 0 };
         sections.put(MAGIC)?;
         let id_offsets = sections.section(self.id_offsets.iter().flat_map(|offset| offset.to_le_bytes()))?;

@@ -3,8 +3,8 @@
 use std::any::Any;
 
 use tantivy::directory::TerminatingWrite;
-use tantivy::indexer::doc_id_mapping::DocIdMapping;
 use tantivy::index::{Segment, SegmentComponent};
+use tantivy::indexer::doc_id_mapping::DocIdMapping;
 use tantivy::plugin::{PluginMergeContext, PluginWriter, PluginWriterContext, SegmentPlugin};
 use tantivy::schema::document::ErasedDocument;
 use tantivy::schema::{Field, FieldType, IndexRecordOption, Schema, Value};
@@ -97,7 +97,8 @@ impl PluginWriter for ColumnsWriter {
         let Some(document) = document.as_any().downcast_ref::<TantivyDocument>() else {
             return Err(TantivyError::InvalidArgument("the columns plugin reads Tantivy documents only".to_string()));
         };
-        let id = self.id_field.and_then(|field| document.get_first(field)).and_then(|value| value.as_str()).unwrap_or("");
+        let id =
+            self.id_field.and_then(|field| document.get_first(field)).and_then(|value| value.as_str()).unwrap_or("");
         let hash = self.hash_field.and_then(|field| document.get_first(field)).and_then(|value| value.as_u64());
         self.builder.push_document(id, hash.unwrap_or(0)).map_err(into_tantivy)?;
         for field in &mut self.builder.fields {
@@ -109,7 +110,9 @@ impl PluginWriter for ColumnsWriter {
 
     fn serialize(self: Box<Self>, segment: &Segment, doc_id_map: Option<&DocIdMapping>) -> tantivy::Result<()> {
         if doc_id_map.is_some() {
-            return Err(TantivyError::InvalidArgument("the columns plugin does not support sorted indexes".to_string()));
+            return Err(TantivyError::InvalidArgument(
+                "the columns plugin does not support sorted indexes".to_string(),
+            ));
         }
         write(self.builder, segment)
     }

@@ -89,11 +89,17 @@ impl ColumnsReader {
             Some(range) => format::slice(&self.bytes, range)?,
             None => &[],
         };
-        Some(FieldLengths {
-            bytes,
-            doc_count: found.doc_count,
-            sum_total_term_freq: found.sum_total_term_freq,
-        })
+        Some(FieldLengths { bytes, doc_count: found.doc_count, sum_total_term_freq: found.sum_total_term_freq })
+    }
+
+    /// The coded lengths of a field as [`ColumnsReader::lengths`] has them, kept alive by themselves; empty for a field without
+    /// norms or one that this segment lacks.
+    pub fn length_bytes(&self, field: Field) -> OwnedBytes {
+        let range = self.field(field).and_then(|found| found.lengths.as_ref());
+        let inside = range.filter(|range| format::slice(&self.bytes, range).is_some());
+        let bounds =
+            inside.and_then(|range| Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?));
+        bounds.map_or_else(OwnedBytes::empty, |bounds| self.bytes.slice(bounds))
     }
 
     /// Whether a document has a text or keyword field, even one without any term.

@@ -108,7 +108,8 @@ impl<'a> ContainerWriter<'a> {
         layout: &Layout,
     ) -> io::Result<Self> {
         let directory = serde_json::to_vec(directory)?;
-        let directory_len = u32::try_from(directory.len()).map_err(|_| io::Error::other("the directory is too long"))?;
+        let directory_len =
+            u32::try_from(directory.len()).map_err(|_| io::Error::other("the directory is too long"))?;
         let start = sections_start(directory.len()).ok_or_else(|| io::Error::other("the directory is too long"))?;
         let file_len = start as u64 + layout.end + HASH_BYTES as u64;
         let mut writer = Self { out, hasher: blake3::Hasher::new(), written: 0 };
@@ -208,7 +209,8 @@ impl Container {
         }
         let version = u32_at(header, 8);
         if version != VERSION {
-            let message = format!("has format version {version}, this program reads {VERSION}; use the one that wrote it");
+            let message =
+                format!("has format version {version}, this program reads {VERSION}; use the one that wrote it");
             return Err(Error::new(ErrorKind::Unsupported, message).in_file(file));
         }
         if u64_at(header, 16) != bytes.len() as u64 {
@@ -219,8 +221,7 @@ impl Container {
         if start.checked_add(HASH_BYTES).is_none_or(|least| least > bytes.len()) {
             return Err(corrupt("is too short"));
         }
-        let directory =
-            bytes.get(HEADER_BYTES..HEADER_BYTES + directory_len).ok_or_else(|| corrupt("is too short"))?;
+        let directory = bytes.get(HEADER_BYTES..HEADER_BYTES + directory_len).ok_or_else(|| corrupt("is too short"))?;
         if header.get(24..56) != Some(blake3::hash(directory).as_bytes().as_slice()) {
             return Err(corrupt("has a damaged directory"));
         }
@@ -255,7 +256,8 @@ impl Container {
     /// # Errors
     /// `Corrupt` when it differs.
     pub(crate) fn verify(&self) -> Result<()> {
-        let intact = self.bytes.split_last_chunk::<HASH_BYTES>().is_some_and(|(data, hash)| blake3::hash(data) == *hash);
+        let intact =
+            self.bytes.split_last_chunk::<HASH_BYTES>().is_some_and(|(data, hash)| blake3::hash(data) == *hash);
         if intact { Ok(()) } else { Err(self.corrupt("does not match its checksum")) }
     }
 

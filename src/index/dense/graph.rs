@@ -241,7 +241,9 @@ impl Metric {
 
     #[inline]
     fn to_query(&self, query: &PreparedQuery, ordinal: usize) -> f32 {
-        let Some(coarse) = self.field.coarse() else { return distance_of(self.similarity(), self.field.key(query, ordinal)) };
+        let Some(coarse) = self.field.coarse() else {
+            return distance_of(self.similarity(), self.field.key(query, ordinal));
+        };
         let mut dot = [0i32];
         let row = &coarse.codes[ordinal * coarse.dims..(ordinal + 1) * coarse.dims];
         (self.kernels.dot_rows_i16_i8)(&query.levels, row, &mut dot);
@@ -254,7 +256,8 @@ impl Metric {
         let (Some(a), Some(b)) = (self.ordinal(a), self.ordinal(b)) else { return f32::MAX };
         let Some(coarse) = self.field.coarse() else { return self.between_fine(a, b) };
         let dims = coarse.dims;
-        let dot = (self.kernels.dot_i8)(&coarse.codes[a * dims..(a + 1) * dims], &coarse.codes[b * dims..(b + 1) * dims]);
+        let dot =
+            (self.kernels.dot_i8)(&coarse.codes[a * dims..(a + 1) * dims], &coarse.codes[b * dims..(b + 1) * dims]);
         #[expect(clippy::cast_precision_loss, reason = "the walk is approximate")]
         let dot = dot as f32 * (coarse.scales[a] * coarse.scales[b]);
         self.from_dot(dot, coarse.norms[a], coarse.norms[b])

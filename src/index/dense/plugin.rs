@@ -133,7 +133,8 @@ fn merge_field(sources: &[MergeSource], name: String, params: VectorFieldParams)
     for source in sources {
         let Some(field) = source.fields.iter().find(|field| field.name == merged.name) else { continue };
         if field.params.dims != merged.params.dims || field.params.similarity != merged.params.similarity {
-            let message = "its vectors were written with other dims or another similarity than the schema says; index again";
+            let message =
+                "its vectors were written with other dims or another similarity than the schema says; index again";
             return Err(Error::new(ErrorKind::Conflict, message).in_field(&merged.name));
         }
         let mut ordinals = Vec::with_capacity(field.len());
@@ -266,7 +267,10 @@ pub(crate) fn open_vec_file(reader: &SegmentReader) -> Result<(Container, Vec<Ar
     Ok((container, fields))
 }
 
-fn open_fields(bytes: tantivy::directory::OwnedBytes, file: &std::path::Path) -> Result<(Container, Vec<Arc<FieldVectors>>)> {
+fn open_fields(
+    bytes: tantivy::directory::OwnedBytes,
+    file: &std::path::Path,
+) -> Result<(Container, Vec<Arc<FieldVectors>>)> {
     let (container, directory): (_, VecDirectory) = Container::open(bytes, VEC_MAGIC, file)?;
     let open = |entry| FieldVectors::open(&container, entry, directory.max_doc).map(Arc::new);
     let fields = directory.fields.into_iter().map(open).collect::<Result<_>>()?;

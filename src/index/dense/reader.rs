@@ -250,7 +250,8 @@ impl DenseReader {
 
     /// A document's vectors as stored (normalised for cosine, rounded to the field's element), with their passages.
     pub fn vectors(&self, field: &str, address: DocAddress) -> Vec<(Vec<f32>, Option<PassageSpan>)> {
-        let Some(field) = self.segments.get(address.segment_ord as usize).and_then(|segment| segment.field(field)) else {
+        let Some(field) = self.segments.get(address.segment_ord as usize).and_then(|segment| segment.field(field))
+        else {
             return Vec::new();
         };
         let read = |ordinal| {
@@ -307,9 +308,9 @@ impl DenseReader {
     fn params(&self, field: &str) -> Result<VectorFieldParams> {
         let fields = VectorFieldParams::fields_of(self.searcher.schema())?;
         let found = fields.into_iter().find(|(_, name, _)| name == field);
-        found.map(|(_, _, params)| params).ok_or_else(|| {
-            Error::not_found("there is no vector field of this name in the index").in_field(field)
-        })
+        found
+            .map(|(_, _, params)| params)
+            .ok_or_else(|| Error::not_found("there is no vector field of this name in the index").in_field(field))
     }
 
     fn check_filter(&self, filter: Option<&[BitSet]>) -> Result<()> {
@@ -323,8 +324,7 @@ impl DenseReader {
     /// Which segments are walked and which are scanned.
     fn divide<'a>(&'a self, query: &DenseQuery<'a>) -> (Vec<GraphSearch<'a>>, Vec<Task<'a>>) {
         let (mut walks, mut tasks) = (Vec::new(), Vec::new());
-        for (segment_ord, (reader, segment)) in
-            (0u32..).zip(self.searcher.segment_readers().iter().zip(&self.segments))
+        for (segment_ord, (reader, segment)) in (0u32..).zip(self.searcher.segment_readers().iter().zip(&self.segments))
         {
             let Some(field) = segment.field(query.field) else { continue };
             let filter = query.filter.map(|filter| &filter[segment_ord as usize]);
@@ -340,7 +340,8 @@ impl DenseReader {
 
     fn hit(&self, field: &str, similarity: Similarity, scored: Scored) -> DenseHit {
         let segment = self.segments.get(scored.address.segment_ord as usize);
-        let span = segment.and_then(|segment| segment.field(field)).and_then(|f| f.vectors.span(scored.ordinal as usize));
+        let span =
+            segment.and_then(|segment| segment.field(field)).and_then(|f| f.vectors.span(scored.ordinal as usize));
         let value = similarity.from_key(scored.key);
         let Scored { address, ordinal, .. } = scored;
         DenseHit { address, score: similarity.score(value), similarity: value, ordinal, span }
@@ -448,7 +449,9 @@ impl<'a> GraphSearch<'a> {
         let alive = self.reader.alive_bitset();
         let allowed = match self.filter {
             None => Allowed::Alive(alive),
-            Some(filter) => Allowed::Listed(listed(vectors, filter, |doc| alive.is_none_or(|alive| alive.is_alive(doc)))),
+            Some(filter) => {
+                Allowed::Listed(listed(vectors, filter, |doc| alive.is_none_or(|alive| alive.is_alive(doc))))
+            }
         };
         Task { segment_ord: self.segment_ord, field: vectors, allowed }
     }

@@ -102,7 +102,9 @@ impl VectorValue {
     pub(crate) fn check(&self, params: &VectorFieldParams) -> Result<()> {
         if self.dims != params.dims {
             let (got, want) = (self.dims, params.dims);
-            return Err(Error::invalid_input(format!("the vector has {got} dimensions, the field is mapped with {want}")));
+            return Err(Error::invalid_input(format!(
+                "the vector has {got} dimensions, the field is mapped with {want}"
+            )));
         }
         if self.vectors.is_empty() || !self.vectors.len().is_multiple_of(self.dims) {
             let (numbers, dims) = (self.vectors.len(), self.dims);
@@ -117,7 +119,9 @@ impl VectorValue {
         {
             return Err(Error::invalid_input(format!("{num_vectors} vectors came with {} passages", spans.len())));
         }
-        self.vectors.chunks_exact(self.dims).try_for_each(|vector| check_vector(vector, params.similarity, params.element))
+        self.vectors
+            .chunks_exact(self.dims)
+            .try_for_each(|vector| check_vector(vector, params.similarity, params.element))
     }
 }
 
@@ -150,7 +154,9 @@ pub(crate) fn check_vector(vector: &[f32], similarity: Similarity, element: Elem
         && similarity != Similarity::Cosine
         && vector.iter().any(|number| number.abs() > largest_f16)
     {
-        return Err(Error::invalid_input("a number of the vector is too large for 16-bit floats; map the field with f32"));
+        return Err(Error::invalid_input(
+            "a number of the vector is too large for 16-bit floats; map the field with f32",
+        ));
     }
     Ok(())
 }

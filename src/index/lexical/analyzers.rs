@@ -52,9 +52,29 @@ impl Eq for Analyzer {}
 
 /// Every name that [`Analyzer::named`] knows.
 pub const ANALYZER_NAMES: &[&str] = &[
-    "standard", "simple", "whitespace", "keyword", "stop", "english", "arabic", "danish", "dutch", "finnish", "french",
-    "german", "greek", "hungarian", "italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish",
-    "tamil", "turkish",
+    "standard",
+    "simple",
+    "whitespace",
+    "keyword",
+    "stop",
+    "english",
+    "arabic",
+    "danish",
+    "dutch",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
 ];
 
 impl Analyzer {

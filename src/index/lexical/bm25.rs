@@ -74,15 +74,10 @@ pub struct FieldStatistics {
 
 impl FieldStatistics {
     /// Sums a field's figures over segments and prepares its norms.
-    pub fn gather<'a>(
-        columns: impl IntoIterator<Item = &'a ColumnsReader>,
-        field: Field,
-        params: Bm25Params,
-    ) -> Self {
+    pub fn gather<'a>(columns: impl IntoIterator<Item = &'a ColumnsReader>, field: Field, params: Bm25Params) -> Self {
         let lengths = columns.into_iter().filter_map(|columns| columns.lengths(field));
-        let (doc_count, sum_total_term_freq) = lengths.fold((0, 0), |(docs, tokens), lengths| {
-            (docs + lengths.doc_count, tokens + lengths.sum_total_term_freq)
-        });
+        let (doc_count, sum_total_term_freq) = lengths
+            .fold((0, 0), |(docs, tokens), lengths| (docs + lengths.doc_count, tokens + lengths.sum_total_term_freq));
         Self::new(doc_count, sum_total_term_freq, params)
     }
 

@@ -22,6 +22,10 @@ pub struct LexicalField {
     pub field: Field,
     /// How its values lie there.
     pub kind: FieldKind,
+    /// Whether terms can be looked up.
+    pub indexed: bool,
+    /// Whether it has a column of values.
+    pub fast: bool,
 }
 
 /// How a field's values lie in Tantivy.
@@ -38,15 +42,15 @@ pub enum FieldKind {
     },
     /// Untokenised text (tokenizer `raw`, without frequencies), scored as Lucene scores a field without norms.
     Keyword,
-    /// `i64`, fast and indexed.
+    /// `i64`.
     Long,
-    /// `u64`, fast and indexed.
+    /// `u64`.
     UnsignedLong,
-    /// `f64`, fast and indexed.
+    /// `f64`.
     Double,
-    /// `bool`, fast and indexed.
+    /// `bool`.
     Bool,
-    /// `i64` milliseconds since 1970-01-01T00:00:00Z, fast and indexed.
+    /// `i64` milliseconds since 1970-01-01T00:00:00Z.
     Date,
 }
 

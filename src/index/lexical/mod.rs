@@ -7,7 +7,6 @@
 pub mod analyzers;
 pub mod bm25;
 pub mod collector;
-pub mod doc_bits;
 pub mod encoded_tokens;
 pub mod fields;
 mod filters;
@@ -18,5 +17,4 @@ pub mod top_k;
 
 pub use analyzers::{Analyzer, Token};
 pub use bm25::Bm25Params;
-pub use doc_bits::DocBits;
 pub use fields::{FieldKind, FieldTable, LexicalField};

@@ -54,7 +54,10 @@ pub struct UnionTerm<'a> {
 
 impl std::fmt::Debug for UnionTerm<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UnionTerm").field("doc_freq", &self.doc_freq).field("weight", &self.weight).finish_non_exhaustive()
+        f.debug_struct("UnionTerm")
+            .field("doc_freq", &self.doc_freq)
+            .field("weight", &self.weight)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,8 +96,7 @@ impl<'a> UnionTerm<'a> {
         loop {
             let docs = self.postings.docs();
             let Some(&last) = docs.last() else { return };
-            let block_end =
-                if last < window_end { docs.len() } else { docs.partition_point(|&doc| doc < window_end) };
+            let block_end = if last < window_end { docs.len() } else { docs.partition_point(|&doc| doc < window_end) };
             if self.next < block_end {
                 let scores = self.block_scores(self.next, block_end);
                 for (&doc, &score) in docs[self.next..block_end].iter().zip(&scores) {

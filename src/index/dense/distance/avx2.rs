@@ -131,13 +131,9 @@ fn dot_f32_i8(a: &[f32], b: &[i8]) -> f32 {
 #[target_feature(enable = "avx2,fma,f16c")]
 fn l2_f32_i8(a: &[f32], b: &[i8], scale: f32) -> f32 {
     let scales = _mm256_set1_ps(scale);
-    float_sum!(
-        a,
-        b,
-        load_i8_as_f32,
-        |x, y, sum| squared_difference(x, _mm256_mul_ps(y, scales), sum),
-        |p, q| (p - scale * f32::from(q)) * (p - scale * f32::from(q))
-    )
+    float_sum!(a, b, load_i8_as_f32, |x, y, sum| squared_difference(x, _mm256_mul_ps(y, scales), sum), |p, q| (p
+        - scale * f32::from(q))
+        * (p - scale * f32::from(q)))
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
