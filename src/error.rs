@@ -224,9 +224,11 @@ impl From<tantivy::TantivyError> for Error {
                 ErrorKind::Corrupt,
                 format!("the index lacks its file {}; restore it from a copy or index again", path.display()),
             ),
-            T::OpenReadError(_) | T::OpenWriteError(_) | T::OpenDirectoryError(_) | T::IoError(_) | T::LockFailure(..) => {
-                (ErrorKind::Io, source.to_string())
-            }
+            T::OpenReadError(_)
+            | T::OpenWriteError(_)
+            | T::OpenDirectoryError(_)
+            | T::IoError(_)
+            | T::LockFailure(..) => (ErrorKind::Io, source.to_string()),
             _ => (ErrorKind::Internal, source.to_string()),
         };
         Self::new(kind, message).with_source(source)
@@ -248,7 +250,8 @@ mod tests {
 
     #[test]
     fn the_text_names_file_line_and_field() {
-        let error = Error::invalid_input("is a number, expected text").in_field("title").at_line(17).in_file("corpus.jsonl");
+        let error =
+            Error::invalid_input("is a number, expected text").in_field("title").at_line(17).in_file("corpus.jsonl");
         assert_eq!(error.to_string(), r#"corpus.jsonl:17: field "title": is a number, expected text"#);
     }
 

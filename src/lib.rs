@@ -3,6 +3,7 @@
 pub mod chunk;
 pub mod document;
 pub mod error;
+pub mod eval;
 pub mod fuse;
 pub mod index;
 pub mod ingest;

@@ -1,3 +1,9 @@
-//! The `bifocal` command.
+//! The `bifocal` command: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    bifocal::cli::run(bifocal::cli::Cli::parse())
+}

@@ -1,4 +1,318 @@
-//! One writer, one searcher snapshot, two views.
+//! Passages and terms to segments: one writer, one searcher snapshot, two views.
+//!
+//! In: operations on documents ([`Writer`]). Out: a [`Snapshot`], which sees the documents of one commit and nothing else.
+//! Invariant: a document's terms, columns and vectors lie in the same Tantivy segment, so that a commit shows all of them or
+//! none, and one deletion hides all of them. Only `index` and `retrieve` know Tantivy's document numbers.
+//!
+//! A folder holds `bifocal.json` ([`manifest`]) and `segments/`. Read next: [`convert`] (a document to values), [`writer`], then
+//! the two views, [`lexical`] and [`dense`], and the [`columns`] that both share.
 
+pub mod columns;
+pub(crate) mod convert;
 pub mod dense;
+mod embed;
+pub(crate) mod fields;
 pub mod lexical;
+pub(crate) mod manifest;
+pub mod schema_extension;
+pub mod snapshot;
+pub mod writer;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tantivy::ReloadPolicy;
+use tantivy::directory::MmapDirectory;
+use tantivy::schema::Schema;
+
+pub use snapshot::{IndexStats, Snapshot};
+pub use writer::{Applied, Writer};
+
+use self::fields::IndexFields;
+use self::lexical::FieldTable;
+use self::manifest::{Manifest, SEGMENTS};
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::{BiEncoder, DEFAULT_BI_ENCODER, ModelFingerprint, Models};
+use crate::schema::flatten::FieldKind;
+use crate::schema::{Field, IndexDefinition};
+
+/// An index in a folder. `Send + Sync`; share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Index {
+    folder: PathBuf,
+    models: Arc<Models>,
+    opened: Mutex<Arc<Opened>>,
+    dense_cache: dense::DenseCache,
+}
+
+/// An index as its mapping stands; replaced as a whole when the mapping grows.
+pub(crate) struct Opened {
+    pub(crate) manifest: Manifest,
+    pub(crate) fields: IndexFields,
+    pub(crate) table: Arc<FieldTable>,
+    pub(crate) tantivy: tantivy::Index,
+    reader: tantivy::IndexReader,
+    models: Arc<Models>,
+    /// The bi-encoders of the semantic fields, by the field's path; loaded at the first use.
+    encoders: BTreeMap<String, OnceLock<Arc<dyn BiEncoder>>>,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}
+
+impl Index {
+    /// Makes an index in `folder`, which must not exist or be empty. All or nothing: a crash leaves no half index.
+    ///
+    /// # Errors
+    /// `Conflict` when the folder holds anything; `InvalidInput` and `Unsupported` for a definition that cannot be had;
+    /// `NotFound` and `Model` when a semantic field's bi-encoder cannot be loaded; `Io` when the disk refuses.
+    pub fn create(folder: impl AsRef<Path>, definition: &IndexDefinition, models: Arc<Models>) -> Result<Self> {
+        let folder = folder.as_ref();
+        if folder.join(manifest::FILE).exists() {
+            return Err(Error::conflict(format!(
+                "{} is an index already; open it, or choose another folder",
+                folder.display()
+            )));
+        }
+        if folder.exists() && fs_err::read_dir(folder)?.next().is_some() {
+            let text = format!("{} holds files that are no index; choose an empty or a new folder", folder.display());
+            return Err(Error::conflict(text));
+        }
+        let fingerprints = resolve_models(&definition.fields()?, &models, &BTreeMap::new())?;
+        let entries = fields::entries(definition, &fingerprints)?;
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs_err::create_dir_all(parent)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let building = parent.join(format!(".{name}.new-{}", std::process::id()));
+        let built = (|| {
+            fs_err::create_dir_all(building.join(SEGMENTS))?;
+            let mut schema = Schema::builder();
+            for entry in entries {
+                schema.add_field(entry);
+            }
+            let directory = MmapDirectory::open(building.join(SEGMENTS)).map_err(tantivy::TantivyError::from)?;
+            tantivy::Index::builder()
+                .schema(schema.build())
+                .register_plugin(Arc::new(columns::ColumnsPlugin))
+                .register_plugin(Arc::new(dense::VectorPlugin::default()))
+                .open_or_create(directory)?;
+            Manifest::new(definition.clone(), fingerprints).write(&building)?;
+            if folder.exists() {
+                fs_err::remove_dir(folder)?;
+            }
+            fs_err::rename(&building, folder)?;
+            Ok(())
+        })();
+        if let Err(error) = built {
+            let _ = fs_err::remove_dir_all(&building);
+            return Err(error);
+        }
+        Self::open(folder, models)
+    }
+
+    /// Opens the index in `folder`.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, `Unsupported` for a newer format, `Corrupt` naming the file when one is damaged.
+    pub fn open(folder: impl AsRef<Path>, models: Arc<Models>) -> Result<Self> {
+        let folder = folder.as_ref().to_path_buf();
+        let manifest = Manifest::read(&folder)?;
+        let opened = Opened::open(&folder, manifest, &models)?;
+        Ok(Self { folder, models, opened: Mutex::new(Arc::new(opened)), dense_cache: dense::DenseCache::default() })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The definition, with what dynamic mapping added.
+    pub fn definition(&self) -> IndexDefinition {
+        self.opened().manifest.definition.clone()
+    }
+
+    /// Which model made the vectors of each semantic field, by the field's path.
+    pub fn model_fingerprints(&self) -> BTreeMap<String, ModelFingerprint> {
+        self.opened().manifest.models.clone()
+    }
+
+    /// A snapshot of the last commit. Cheap enough for every query, cheaper when it is kept.
+    ///
+    /// # Errors
+    /// `Corrupt` naming the file when a segment is damaged, `Io` when it cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::open(self.opened(), &self.dense_cache)
+    }
+
+    /// The writer; there is one at a time, over all processes.
+    ///
+    /// # Errors
+    /// `Busy` when another is alive, `Io` when the disk refuses.
+    pub fn writer(&self) -> Result<Writer<'_>> {
+        Writer::open(self)
+    }
+
+    /// Puts a definition with more fields in place of the index's. No writer may be alive.
+    ///
+    /// # Errors
+    /// `Conflict` naming a field that exists with another type; `Busy` when a writer is alive.
+    pub fn extend_definition(&self, definition: &IndexDefinition) -> Result<()> {
+        let opened = self.opened();
+        check_extends(&opened.manifest.definition, definition)?;
+        let fingerprints = resolve_models(&definition.fields()?, &self.models, &opened.manifest.models)?;
+        let manifest = Manifest { definition: definition.clone(), models: fingerprints, ..opened.manifest.clone() };
+        // The manifest first: should the power fail in between, opening the index extends the schema (see `Opened::open`).
+        manifest.write(&self.folder)?;
+        let reopened = Opened::open(&self.folder, manifest, &self.models)?;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(reopened);
+        Ok(())
+    }
+
+    pub(crate) fn opened(&self) -> Arc<Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn models(&self) -> &Models {
+        &self.models
+    }
+}
+
+impl Opened {
+    fn open(folder: &Path, manifest: Manifest, models: &Arc<Models>) -> Result<Self> {
+        let mut tantivy = open_tantivy(folder)?;
+        let schema = tantivy.schema();
+        let missing: Vec<_> = fields::entries(&manifest.definition, &manifest.models)?
+            .into_iter()
+            .filter(|entry| schema.get_field(entry.name()).is_err())
+            .collect();
+        if !missing.is_empty() {
+            schema_extension::extend_schema(&tantivy, missing)?;
+            tantivy = open_tantivy(folder)?;
+        }
+        let fields = IndexFields::new(&manifest.definition, &manifest.models, &tantivy.schema())?;
+        let table = Arc::new(fields.table(&manifest.definition)?);
+        let reader = tantivy.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let encoders = manifest.models.keys().map(|path| (path.clone(), OnceLock::new())).collect();
+        Ok(Self { manifest, fields, table, tantivy, reader, models: models.clone(), encoders })
+    }
+
+    /// The bi-encoder of a semantic field, as the index records it.
+    ///
+    /// # Errors
+    /// `ModelMismatch` when the model of that name is another one now; as [`Models::bi_encoder`].
+    pub(crate) fn encoder(&self, path: &str) -> Result<Arc<dyn BiEncoder>> {
+        let (Some(slot), Some(recorded)) = (self.encoders.get(path), self.manifest.models.get(path)) else {
+            return Err(Error::not_found("is no semantic field of this index").in_field(path));
+        };
+        if let Some(encoder) = slot.get() {
+            return Ok(encoder.clone());
+        }
+        let encoder = self.models.bi_encoder(&recorded.name)?;
+        check_model(recorded, encoder.fingerprint()).map_err(|error| error.in_field(path))?;
+        Ok(slot.get_or_init(|| encoder).clone())
+    }
+}
+
+/// Refuses a model other than the one that made an index's vectors.
+///
+/// # Errors
+/// `ModelMismatch` that says what differs.
+pub fn check_model(recorded: &ModelFingerprint, found: &ModelFingerprint) -> Result<()> {
+    let same = ModelFingerprint { name: recorded.name.clone(), ..found.clone() };
+    if &same == recorded {
+        return Ok(());
+    }
+    let short = |hash: &str| hash.chars().take(12).collect::<String>();
+    Err(Error::model_mismatch(format!(
+        "the index was made with model {:?} ({}, {} dimensions), this is {:?} ({}, {} dimensions); search with the model of the index, or index again",
+        recorded.name,
+        short(&recorded.hash),
+        recorded.dims,
+        found.name,
+        short(&found.hash),
+        found.dims
+    )))
+}
+
+fn open_tantivy(folder: &Path) -> Result<tantivy::Index> {
+    let segments = folder.join(SEGMENTS);
+    if !segments.join("meta.json").exists() {
+        let text = "lacks the folder of its segments; restore it from a copy or index again";
+        return Err(Error::corrupt(text).in_file(folder));
+    }
+    let directory = MmapDirectory::open(&segments).map_err(tantivy::TantivyError::from)?;
+    let index = tantivy::Index::builder()
+        .register_plugin(Arc::new(columns::ColumnsPlugin))
+        .register_plugin(Arc::new(dense::VectorPlugin::default()));
+    let stored = tantivy::Index::open(directory.clone());
+    let schema = match &stored {
+        Ok(index) => index.schema(),
+        // Opened without its plugins: only the schema is wanted here.
+        Err(_) => read_schema(&segments)?,
+    };
+    let index = index.schema(schema).open_or_create(directory)?;
+    lexical::encoded_tokens::register_tokenizer(&index);
+    Ok(index)
+}
+
+/// The schema in `meta.json`.
+fn read_schema(segments: &Path) -> Result<Schema> {
+    #[derive(serde::Deserialize)]
+    struct Meta {
+        schema: Schema,
+    }
+    let file = segments.join("meta.json");
+    let bytes = fs_err::read(&file)?;
+    let meta: Meta = serde_json::from_slice(&bytes).map_err(|error| {
+        let text = format!("is damaged ({error}); restore the index from a copy or index again");
+        Error::corrupt(text).in_file(&file).with_source(error)
+    })?;
+    Ok(meta.schema)
+}
+
+/// The fingerprints of the semantic fields' models: those known already, and those of new fields, whose models are loaded.
+fn resolve_models(
+    fields: &[Field],
+    models: &Models,
+    known: &BTreeMap<String, ModelFingerprint>,
+) -> Result<BTreeMap<String, ModelFingerprint>> {
+    let mut fingerprints = BTreeMap::new();
+    for field in fields {
+        let FieldKind::SemanticText(semantic) = &field.kind else { continue };
+        let fingerprint = match known.get(&field.path) {
+            Some(fingerprint) => fingerprint.clone(),
+            None => {
+                let name = semantic.inference_id.as_deref().unwrap_or(DEFAULT_BI_ENCODER);
+                let encoder = models.bi_encoder(name).map_err(|error| error.in_field(field.path.clone()))?;
+                encoder.fingerprint().clone()
+            }
+        };
+        fingerprints.insert(field.path.clone(), fingerprint);
+    }
+    Ok(fingerprints)
+}
+
+/// A mapping grows: what is there stays as it is.
+fn check_extends(old: &IndexDefinition, new: &IndexDefinition) -> Result<()> {
+    let new_fields = new.fields()?;
+    for field in old.fields()? {
+        match new_fields.iter().find(|candidate| candidate.path == field.path) {
+            None => {
+                return Err(
+                    Error::conflict("is missing from the new mapping; a field cannot be removed").in_field(field.path)
+                );
+            }
+            Some(found) if found.kind != field.kind => {
+                let text =
+                    "has another type or other parameters in the new mapping; index into a new folder to change them";
+                return Err(Error::new(ErrorKind::Conflict, text).in_field(field.path));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,3 +1,5 @@
+//! Every format read, every fault named: from bytes made here and from `fixtures/hostile/`.
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

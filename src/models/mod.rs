@@ -3,7 +3,9 @@
 //! In: a model's name (`bge-small-en-v1.5`), a folder, or a hub repository. Out: a [`BiEncoder`] or a [`CrossEncoder`] that
 //! batches by length, uses every core, and is shared by all threads. Invariant: only this folder knows `ort` and `tokenizers`.
 
+mod stub;
 use std::ops::Range;
+pub use stub::*;
 
 use crate::error::Result;
 
@@ -104,6 +106,8 @@ pub struct ModelFingerprint {
     pub query_prefix: String,
     /// Put before a passage.
     pub passage_prefix: String,
+    /// Whether vectors have length 1 (cosine); otherwise the dot product of the raw vectors ranks.
+    pub normalized: bool,
     /// Longest input in tokens, special tokens included.
     pub max_tokens: usize,
 }

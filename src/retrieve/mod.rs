@@ -3,7 +3,14 @@
 //! In: a searcher snapshot, a query, a leg of the plan. Out: at most `depth` scored [`Candidate`]s, best first, larger is
 //! closer. Ties inside a leg go by the place in the index; from fusion on by [`DocumentId`].
 
+pub mod dense;
+//pub mod lexical;
+pub mod query;
+//mod searcher;
+
 use crate::document::{DocumentId, PassageSpan};
+
+//pub use searcher::Searcher;
 
 /// A scored document inside the pipeline.
 #[derive(Debug, Clone, PartialEq)]

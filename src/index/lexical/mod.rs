@@ -1,1 +1,20 @@
-//! (filled by its owner)
+//! The lexical view: text to terms, BM25 in Elasticsearch's numbers, and the engine that finds the best of a union of terms.
+//!
+//! In: texts (when indexing) or weighted terms (when searching). Out: encoded tokens for Tantivy, or the best documents of a
+//! segment. Invariant: positions, lengths and statistics are ours and follow Lucene; Tantivy keeps postings only.
+//! Read next: [`analyzers`] (what a term is), [`fields`] (what a searcher knows of a field), [`bm25`], [`top_k`].
+
+pub mod analyzers;
+pub mod bm25;
+pub mod collector;
+pub mod encoded_tokens;
+pub mod fields;
+mod filters;
+mod porter;
+mod stopwords;
+mod tokenizers;
+pub mod top_k;
+
+pub use analyzers::{Analyzer, Token};
+pub use bm25::Bm25Params;
+pub use fields::{FieldKind, FieldTable, LexicalField};

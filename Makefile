@@ -1,0 +1,65 @@
+# Two commands for a fresh machine: `make demo` (index, search, figures) and `make test` (every test).
+# Each fetches what it needs: Rust's crates by cargo, ONNX Runtime's library by pip. A second run is quick.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+BIFOCAL := $(TARGET)/release/bifocal
+ONNXRUNTIME_VERSION := 1.32.0
+ONNXRUNTIME := $(TARGET)/onnxruntime/$(ONNXRUNTIME_VERSION)
+DEMO := $(TARGET)/demo
+DEMO_QUERY := what is the lift of a wing in the slipstream of a propeller
+
+.PHONY: help demo test lint build onnxruntime models bench clean-demo
+
+help: ## What there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: build ## Index 1,400 abstracts, search them under four plans, print how good each plan is
+	@echo "== Index fixtures/cranfield (1,400 abstracts); a second run embeds nothing"
+	@$(BIFOCAL) index $(DEMO)/cranfield.idx fixtures/cranfield
+	@echo; echo "== One query, four plans"
+	@$(BIFOCAL) search $(DEMO)/cranfield.idx "$(DEMO_QUERY)" --plan lexical,dense,hybrid,hybrid-rerank --size 5
+	@echo "== How good each plan is over 225 judged queries"
+	@$(BIFOCAL) eval fixtures/cranfield --index $(DEMO)/cranfield.idx --plans lexical,dense,hybrid,hybrid-rerank
+
+test: onnxruntime ## Every test
+	cargo test --locked --all-targets
+	cargo test --locked --doc
+
+lint: ## Format and lint, as .ci/run checks them
+	cargo fmt --all -- --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+build: onnxruntime ## The release binary
+	@command -v cargo >/dev/null || { echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v c++ >/dev/null || { echo "make: a C++ compiler is missing; install g++ or clang" >&2; exit 1; }
+	cargo build --locked --release
+
+onnxruntime: $(ONNXRUNTIME) ## ONNX Runtime's shared library, from its Python package
+
+# The library is taken out of the wheel; nothing is installed into any Python.
+$(ONNXRUNTIME):
+	@command -v python3 >/dev/null || { echo "make: python3 is missing; it fetches ONNX Runtime (or set ORT_DYLIB_PATH to your own libonnxruntime)" >&2; exit 1; }
+	@echo "fetching ONNX Runtime $(ONNXRUNTIME_VERSION)"
+	@rm -rf $(TARGET)/onnxruntime && mkdir -p $(TARGET)/onnxruntime/wheel
+	@python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+	    --dest $(TARGET)/onnxruntime/wheel onnxruntime==$(ONNXRUNTIME_VERSION) \
+	  || { echo "make: pip could not fetch onnxruntime $(ONNXRUNTIME_VERSION); check the network and pip's index, or set ORT_DYLIB_PATH" >&2; exit 1; }
+	@cd $(TARGET)/onnxruntime && python3 -c 'import glob, os, zipfile; \
+	  wheel = zipfile.ZipFile(glob.glob("wheel/*.whl")[0]); \
+	  names = [n for n in wheel.namelist() if "/capi/libonnxruntime" in n and "providers" not in n]; \
+	  [open(os.path.basename(n), "wb").write(wheel.read(n)) for n in names]; \
+	  os.path.exists("libonnxruntime.so") or [os.symlink(os.path.basename(n), "libonnxruntime.so") for n in names if ".so." in n][:1]'
+	@rm -rf $(TARGET)/onnxruntime/wheel && touch $@
+
+models: ## Make the model files in models/ anew (Python, pip, mvn; not needed to use them)
+	$(MAKE) -C models/prepare
+
+bench: onnxruntime ## The measurements that README.md cites
+	cargo bench --locked
+
+clean-demo: ## Forget the demo's index
+	rm -rf $(DEMO)

@@ -1,0 +1,47 @@
+//! `bifocal stats`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::index::Index;
+use crate::models::Models;
+
+/// Prints what an index holds: documents, passages, segments, bytes, fields, models
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  bifocal stats books.idx --json")]
+pub(super) struct StatsArgs {
+    /// The index's folder
+    index: PathBuf,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &StatsArgs, models: &Arc<Models>) -> anyhow::Result<()> {
+    let index = Index::open(&args.index, models.clone())?;
+    let stats = index.snapshot()?.stats()?;
+    let fingerprints = index.model_fingerprints();
+    if args.json {
+        let mut value = serde_json::to_value(&stats)?;
+        if let Some(map) = value.as_object_mut() {
+            map.insert("models".into(), json!(fingerprints));
+            map.insert("definition".into(), serde_json::to_value(index.definition())?);
+        }
+        println!("{value}");
+        return Ok(());
+    }
+    println!("documents  {}", stats.documents);
+    println!("passages   {}", stats.passages);
+    println!("segments   {} ({} deleted documents in them)", stats.segments, stats.deleted_documents);
+    println!("size       {:.1} MB", stats.bytes as f64 / 1e6);
+    for (field, model) in &fingerprints {
+        println!("model      {} ({} dimensions) of field {field}", model.name, model.dims);
+    }
+    for field in index.definition().fields()? {
+        println!("field      {}", field.path);
+    }
+    Ok(())
+}

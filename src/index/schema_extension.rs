@@ -1,0 +1,62 @@
+//! Growing the schema of an index that holds documents.
+//!
+//! Tantivy fixes a schema at an index's creation; an Elasticsearch mapping grows. Segments do not carry the schema, they
+//! number fields by their place in it, and a segment without a field's postings or columns reads as one whose documents lack
+//! it. So fields may be added at the schema's end, in `meta.json`, while no writer is alive. Text fields must be without
+//! Tantivy's field norms, which its merger would miss in older segments (see [`super::columns`] for ours).
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use tantivy::Index;
+use tantivy::directory::{Directory, INDEX_WRITER_LOCK};
+use tantivy::schema::{FieldEntry, FieldType, Schema};
+
+use crate::error::{Error, Result};
+
+/// Appends fields to the schema of `index`. An empty list changes nothing.
+///
+/// Takes the writer's lock meanwhile. `index` itself keeps its old schema: open it anew, and register plugins and tokenizers
+/// again. Atomic: after a crash the index has either schema.
+///
+/// # Errors
+/// [`ErrorKind::Busy`](crate::ErrorKind::Busy) when a writer is alive; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict)
+/// when a field of that name exists; [`ErrorKind::Internal`](crate::ErrorKind::Internal) for a text field with field norms;
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) when the disk refuses.
+pub fn extend_schema(index: &Index, additional: Vec<FieldEntry>) -> Result<()> {
+    if additional.is_empty() {
+        return Ok(());
+    }
+    let lock = index.directory().acquire_lock(&INDEX_WRITER_LOCK);
+    let _lock = lock.map_err(|source| Error::from(tantivy::TantivyError::LockFailure(source, None)))?;
+    let mut metas = index.load_metas()?;
+    metas.schema = extended(&metas.schema, additional)?;
+    let unreadable = |source| Error::internal("cannot write the index's metadata").with_source(source);
+    let mut json = serde_json::to_vec_pretty(&metas).map_err(unreadable)?;
+    json.push(b'\n');
+    index.directory().sync_directory()?;
+    index.directory().atomic_write(Path::new("meta.json"), &json)?;
+    Ok(())
+}
+
+fn extended(schema: &Schema, additional: Vec<FieldEntry>) -> Result<Schema> {
+    let mut builder = Schema::builder();
+    let mut names = HashSet::new();
+    for (_, entry) in schema.fields() {
+        names.insert(entry.name().to_string());
+        builder.add_field(entry.clone());
+    }
+    for entry in additional {
+        if !names.insert(entry.name().to_string()) {
+            return Err(Error::conflict("exists already").in_field(entry.name()));
+        }
+        if matches!(entry.field_type(), FieldType::Str(_)) && entry.has_fieldnorms() {
+            return Err(Error::internal("a text field must be without Tantivy's field norms").in_field(entry.name()));
+        }
+        builder.add_field(entry);
+    }
+    Ok(builder.build())
+}
+
+#[cfg(test)]
+mod tests;

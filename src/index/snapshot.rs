@@ -1,0 +1,192 @@
+//! A snapshot: the documents of one commit, by id and by place.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tantivy::schema::Value as _;
+use tantivy::{DocAddress, TantivyDocument, Term};
+
+use super::columns::ColumnsReader;
+use super::dense::{DenseCache, DenseReader};
+use super::fields::IndexField;
+use super::lexical::FieldTable;
+use super::{Opened, convert};
+use crate::document::{DocumentId, PassageSpan};
+use crate::error::{Error, Result};
+use crate::models::BiEncoder;
+
+/// The documents of one commit. `Send + Sync`, cheap to clone; what is committed later it does not see.
+#[derive(Clone)]
+pub struct Snapshot {
+    opened: Arc<Opened>,
+    searcher: tantivy::Searcher,
+    /// One a segment.
+    columns: Vec<Arc<ColumnsReader>>,
+    dense: DenseReader,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("segments", &self.columns.len()).finish_non_exhaustive()
+    }
+}
+
+/// Figures of an index.
+///
+/// # Stability
+/// Printed by `bifocal stats --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct IndexStats {
+    /// Documents that are not deleted.
+    pub documents: u64,
+    /// Passages with a vector, over all vector fields.
+    pub passages: u64,
+    /// Segments.
+    pub segments: u64,
+    /// Documents that are deleted and still take room.
+    pub deleted_documents: u64,
+    /// The size of the index's files.
+    pub bytes: u64,
+}
+
+impl Snapshot {
+    pub(super) fn open(opened: Arc<Opened>, cache: &DenseCache) -> Result<Self> {
+        opened.reader.reload()?;
+        let searcher = opened.reader.searcher();
+        let dense = DenseReader::open(&searcher, cache)?;
+        let columns = searcher
+            .segment_readers()
+            .iter()
+            .map(|reader| ColumnsReader::open(reader).map(Arc::new))
+            .collect::<Result<_>>()?;
+        Ok(Self { opened, searcher, columns, dense })
+    }
+
+    /// Tantivy's snapshot.
+    pub(crate) fn searcher(&self) -> &tantivy::Searcher {
+        &self.searcher
+    }
+
+    /// The fields that queries may name.
+    pub(crate) fn table(&self) -> &Arc<FieldTable> {
+        &self.opened.table
+    }
+
+    /// The mapping's fields.
+    pub(crate) fn fields(&self) -> &[IndexField] {
+        &self.opened.fields.mapped
+    }
+
+    /// The dense view.
+    pub fn dense(&self) -> &DenseReader {
+        &self.dense
+    }
+
+    /// How many documents there are.
+    pub fn num_documents(&self) -> u64 {
+        self.searcher.num_docs()
+    }
+
+    /// A document's source; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// `Corrupt` when the store is damaged.
+    pub fn get(&self, id: &DocumentId) -> Result<Option<Map<String, Value>>> {
+        self.locate(id)?.map(|address| self.source(address)).transpose()
+    }
+
+    /// The ids of all documents, in the order of the segments.
+    ///
+    /// # Errors
+    /// `Corrupt` when a column is damaged.
+    pub fn ids(&self) -> Result<Vec<DocumentId>> {
+        let mut ids = Vec::new();
+        for (columns, reader) in self.columns.iter().zip(self.searcher.segment_readers()) {
+            for doc_id in reader.doc_ids_alive() {
+                ids.push(columns.id(doc_id)?.into());
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Figures of this snapshot.
+    ///
+    /// # Errors
+    /// `Io` when the files cannot be looked at.
+    pub fn stats(&self) -> Result<IndexStats> {
+        let readers = self.searcher.segment_readers();
+        let vectors = self.fields().iter().filter(|field| field.vector.is_some());
+        Ok(IndexStats {
+            documents: self.searcher.num_docs(),
+            passages: vectors.map(|field| self.dense.num_vectors(&field.definition.path)).sum(),
+            segments: readers.len() as u64,
+            deleted_documents: readers.iter().map(|reader| u64::from(reader.num_deleted_docs())).sum(),
+            bytes: self.searcher.space_usage()?.total().get_bytes(),
+        })
+    }
+
+    /// The bi-encoder of a semantic field.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such field, `ModelMismatch` when the model changed, `Model` when it cannot be loaded.
+    pub fn encoder(&self, field: &str) -> Result<Arc<dyn BiEncoder>> {
+        self.opened.encoder(field)
+    }
+
+    /// The text of a passage of a semantic field; `None` when the span lies outside of the document's texts.
+    ///
+    /// # Errors
+    /// `InvalidInput` when a value of the source is an object.
+    pub fn passage_text(&self, field: &str, source: &Map<String, Value>, span: PassageSpan) -> Result<Option<String>> {
+        let Some(found) = self.opened.fields.get(field) else { return Ok(None) };
+        let input = convert::semantic_input(0, found, source)?;
+        let text = input.and_then(|input| input.texts.into_iter().nth(span.value_idx as usize));
+        Ok(text.and_then(|text| text.get(span.range()).map(str::to_string)))
+    }
+
+    /// What stands before each passage of a semantic field when it is embedded.
+    pub(crate) fn context(&self, field: &str, source: &Map<String, Value>) -> Result<String> {
+        let Some(found) = self.opened.fields.get(field) else { return Ok(String::new()) };
+        Ok(convert::semantic_input(0, found, source)?.map(|input| input.context).unwrap_or_default())
+    }
+
+    /// The texts of a field's sources, for highlights.
+    pub(crate) fn texts(&self, field: &str, source: &Map<String, Value>) -> Vec<String> {
+        let Some(found) = self.opened.fields.get(field) else { return Vec::new() };
+        let values = found.definition.sources.iter().flat_map(|path| convert::values_at(source, path));
+        values.filter_map(Value::as_str).map(str::to_string).collect()
+    }
+
+    pub(crate) fn locate(&self, id: &DocumentId) -> Result<Option<DocAddress>> {
+        let term = Term::from_field_text(self.opened.fields.id, id.as_str());
+        for (segment_ord, reader) in (0_u32..).zip(self.searcher.segment_readers()) {
+            let inverted = reader.inverted_index(self.opened.fields.id)?;
+            if let Some(mut postings) = inverted.read_postings(&term, tantivy::schema::IndexRecordOption::Basic)? {
+                use tantivy::DocSet;
+                while postings.doc() != tantivy::TERMINATED {
+                    if !reader.is_deleted(postings.doc()) {
+                        return Ok(Some(DocAddress::new(segment_ord, postings.doc())));
+                    }
+                    postings.advance();
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn content_hash(&self, address: DocAddress) -> u64 {
+        self.columns.get(address.segment_ord as usize).map_or(0, |columns| columns.content_hash(address.doc_id))
+    }
+
+    pub(crate) fn source(&self, address: DocAddress) -> Result<Map<String, Value>> {
+        let document: TantivyDocument = self.searcher.doc(address)?;
+        let damaged = || {
+            Error::corrupt("the stored source of a document is damaged; restore the index from a copy or index again")
+        };
+        let text =
+            document.get_first(self.opened.fields.source).and_then(|value| value.as_str()).ok_or_else(damaged)?;
+        serde_json::from_str(text).map_err(|error| damaged().with_source(error))
+    }
+}

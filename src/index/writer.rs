@@ -1,0 +1,484 @@
+//! Operations to a commit.
+//!
+//! Documents are prepared on all cores, in batches; what changed is embedded, and only then given to Tantivy, whose own
+//! threads build the segments. Nothing is visible before [`Writer::commit`], and a crash leaves the last commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde_json::{Map, Value};
+use tantivy::Term;
+use tantivy::indexer::LogMergePolicy;
+
+use super::convert::{self, Prepared, SemanticInput};
+use super::dense::{GraphMergePolicy, VectorValue};
+use super::embed::{Embedded, embed};
+use super::snapshot::Snapshot;
+use super::{Index, Opened};
+use crate::chunk::{self, ChunkOptions};
+use crate::document::{DocumentId, PassageSpan};
+use crate::error::{Error, Result};
+use crate::ingest::{Action, Operation};
+use crate::models::BiEncoder;
+use crate::schema::flatten::FieldKind;
+use crate::schema::infer::Observations;
+
+/// What Tantivy's threads may hold in memory before they write a segment, together.
+const MEMORY_BYTES: usize = 256 << 20;
+/// The most tokens of a title that stand before each passage.
+const MAX_CONTEXT_TOKENS: usize = 64;
+
+/// Writes to an index. One at a time; dropping it without [`Writer::commit`] forgets what was not committed.
+pub struct Writer<'i> {
+    index: &'i Index,
+    opened: Arc<Opened>,
+    /// `None` only while the mapping grows.
+    tantivy: Option<tantivy::IndexWriter>,
+    /// The last commit, for looking up what is there.
+    committed: Snapshot,
+    /// What was done since, by id.
+    pending: HashMap<DocumentId, Pending>,
+    /// How often a document without an id occurred, by its hash.
+    anonymous: HashMap<u64, u32>,
+    /// Skips documents whose source is stored already.
+    skip_unchanged: bool,
+}
+
+impl std::fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("index", &self.index)
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Written(u64),
+    Deleted,
+}
+
+/// What [`Writer::apply`] did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Applied {
+    /// Documents that were added or replaced.
+    pub num_indexed: u64,
+    /// Documents that were stored already, as they are.
+    pub num_unchanged: u64,
+    /// Documents that were deleted.
+    pub num_deleted: u64,
+    /// Passages of the documents that were added or replaced.
+    pub num_passages: u64,
+    /// Passages that a model read; the others were in the cache.
+    pub num_embedded: u64,
+    /// Tokens that the model read.
+    pub num_tokens: u64,
+    /// Operations that could not be done, with their places; the others were.
+    pub faults: Vec<Error>,
+}
+
+impl Applied {
+    /// Adds what another call did.
+    pub fn add(&mut self, other: Self) {
+        self.num_indexed += other.num_indexed;
+        self.num_unchanged += other.num_unchanged;
+        self.num_deleted += other.num_deleted;
+        self.num_passages += other.num_passages;
+        self.num_embedded += other.num_embedded;
+        self.num_tokens += other.num_tokens;
+        self.faults.extend(other.faults);
+    }
+}
+
+impl<'i> Writer<'i> {
+    pub(super) fn open(index: &'i Index) -> Result<Self> {
+        let opened = index.opened();
+        let tantivy = open_tantivy_writer(&opened)?;
+        let committed = index.snapshot()?;
+        Ok(Self {
+            index,
+            opened,
+            tantivy: Some(tantivy),
+            committed,
+            pending: HashMap::new(),
+            anonymous: HashMap::new(),
+            skip_unchanged: true,
+        })
+    }
+
+    /// Writes documents again even if their source is stored as it is.
+    #[must_use]
+    pub fn rewriting_unchanged(mut self) -> Self {
+        self.skip_unchanged = false;
+        self
+    }
+
+    /// Does a batch of operations, in order; visible after the next [`Writer::commit`].
+    ///
+    /// An operation that cannot be done (a value that does not fit its field, a `create` of an id that exists, an `update` of
+    /// one that does not) becomes a fault of the answer. Fields that the mapping lacks are added to it where `dynamic` lets
+    /// them in, which commits what came before.
+    ///
+    /// # Errors
+    /// What stops all of them: a model that fails, a disk that refuses. The batch is then undone or not in parts unknown;
+    /// drop the writer to return to the last commit.
+    pub fn apply(&mut self, operations: Vec<Operation>) -> Result<Applied> {
+        let mut applied = Applied::default();
+        let mut steps = Vec::with_capacity(operations.len());
+        for operation in operations {
+            let location = operation.location.clone();
+            match self.step(operation, &steps) {
+                Ok(step) => steps.push(Located { step, location }),
+                Err(error) => applied.faults.push(located(error, &location)),
+            }
+        }
+        self.grow_mapping(&mut steps, &mut applied)?;
+        let fields = &self.opened.fields;
+        let prepared: Vec<Result<Ready>> = steps
+            .into_par_iter()
+            .map(|Located { step, location }| match step {
+                Step::Delete(id) => Ok(Ready::Delete(id)),
+                Step::Write(id, source) => {
+                    convert::prepare(fields, id, &source).map(Ready::Write).map_err(|error| located(error, &location))
+                }
+            })
+            .collect();
+        let mut ready = Vec::with_capacity(prepared.len());
+        for item in prepared {
+            match item {
+                Ok(Ready::Write(prepared)) if self.is_unchanged(&prepared, &ready)? => applied.num_unchanged += 1,
+                Ok(item) => ready.push(item),
+                Err(error) => applied.faults.push(error),
+            }
+        }
+        self.embed_and_add(ready, &mut applied)?;
+        Ok(applied)
+    }
+
+    /// Makes everything visible and durable.
+    ///
+    /// # Errors
+    /// `Io` when the disk refuses; the last commit then stays.
+    pub fn commit(&mut self) -> Result<()> {
+        self.tantivy()?.commit()?;
+        self.committed = self.index.snapshot()?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Merges all segments into one, which also drops deleted documents and builds the graphs of large vector fields.
+    /// Commits first.
+    ///
+    /// # Errors
+    /// `Io` when the disk refuses.
+    pub fn compact(&mut self) -> Result<()> {
+        self.commit()?;
+        let segments = self.opened.tantivy.searchable_segment_metas()?;
+        let needs_graph = !self.committed.dense().segments_without_graph().is_empty();
+        let has_deletes = segments.iter().any(tantivy::SegmentMeta::has_deletes);
+        if segments.len() > 1 || (segments.len() == 1 && (needs_graph || has_deletes)) {
+            let ids: Vec<_> = segments.iter().map(tantivy::SegmentMeta::id).collect();
+            self.tantivy()?.merge(&ids).wait()?;
+        }
+        self.committed = self.index.snapshot()?;
+        self.tantivy()?.garbage_collect_files().wait()?;
+        Ok(())
+    }
+
+    /// Waits for the merges under way. Call it last; what was not committed is forgotten.
+    ///
+    /// # Errors
+    /// `Io` when the disk refuses.
+    pub fn finish(mut self) -> Result<()> {
+        if let Some(writer) = self.tantivy.take() {
+            writer.wait_merging_threads()?;
+        }
+        Ok(())
+    }
+
+    fn tantivy(&mut self) -> Result<&mut tantivy::IndexWriter> {
+        self.tantivy.as_mut().ok_or_else(|| Error::internal("the writer lost its index"))
+    }
+
+    fn step(&mut self, operation: Operation, earlier: &[Located]) -> Result<Step> {
+        Ok(match operation.action {
+            Action::Index(document) => {
+                let id = match document.id {
+                    Some(id) => id,
+                    None => self.anonymous_id(&document.source)?,
+                };
+                Step::Write(id, document.source)
+            }
+            Action::Create(document) => {
+                let id = match document.id {
+                    Some(id) => id,
+                    None => self.anonymous_id(&document.source)?,
+                };
+                if self.current(&id, earlier)?.is_some() {
+                    return Err(Error::conflict(format!("document {id:?} exists already; use `index` to replace it")));
+                }
+                Step::Write(id, document.source)
+            }
+            Action::Update(partial) => {
+                let id = partial.id.clone();
+                let existing = self.current(&id, earlier)?;
+                match partial.apply(existing) {
+                    Some(document) => Step::Write(id, document.source),
+                    None => {
+                        let text = format!("document {id:?} does not exist; add it first, or use `doc_as_upsert`");
+                        return Err(Error::not_found(text));
+                    }
+                }
+            }
+            Action::Delete(id) => Step::Delete(id),
+        })
+    }
+
+    /// A document's source as earlier operations leave it.
+    fn current(&mut self, id: &DocumentId, earlier: &[Located]) -> Result<Option<Map<String, Value>>> {
+        for Located { step, .. } in earlier.iter().rev() {
+            match step {
+                Step::Write(written, source) if written == id => return Ok(Some(source.clone())),
+                Step::Delete(deleted) if deleted == id => return Ok(None),
+                Step::Write(..) | Step::Delete(_) => {}
+            }
+        }
+        match self.pending.get(id) {
+            Some(Pending::Deleted) => return Ok(None),
+            // Its source is only in Tantivy's hands.
+            Some(Pending::Written(_)) => self.commit()?,
+            None => {}
+        }
+        self.committed.get(id)
+    }
+
+    /// An id for a document that has none: the hash of its source, with a number after the first of equal ones. Indexing
+    /// the same file twice thus gives the same ids.
+    fn anonymous_id(&mut self, source: &Map<String, Value>) -> Result<DocumentId> {
+        let text = serde_json::to_string(source)
+            .map_err(|error| Error::internal("cannot write a source").with_source(error))?;
+        let hash = convert::content_hash(&text);
+        let count = self.anonymous.entry(hash).or_default();
+        *count += 1;
+        Ok(if *count == 1 { format!("{hash:016x}") } else { format!("{hash:016x}-{count}") }.into())
+    }
+
+    /// Adds the fields that the mapping lacks.
+    fn grow_mapping(&mut self, steps: &mut Vec<Located>, applied: &mut Applied) -> Result<()> {
+        let definition = &self.opened.manifest.definition;
+        let seen: Vec<Result<Observations>> = steps
+            .par_iter()
+            .map(|Located { step, location }| {
+                let mut seen = Observations::default();
+                if let Step::Write(_, source) = step {
+                    seen.observe(definition, source).map_err(|error| located(error, location))?;
+                }
+                Ok(seen)
+            })
+            .collect();
+        let mut all = Observations::default();
+        let mut keep = Vec::with_capacity(seen.len());
+        for seen in seen {
+            keep.push(seen.is_ok());
+            match seen {
+                Ok(seen) if seen.is_empty() => {}
+                Ok(seen) => all.merge(seen),
+                Err(error) => applied.faults.push(error),
+            }
+        }
+        let mut kept = keep.into_iter();
+        steps.retain(|_| kept.next().unwrap_or(true));
+        if all.is_empty() {
+            return Ok(());
+        }
+        let extended = all.extended_definition(definition);
+        if &extended == definition {
+            return Ok(());
+        }
+        self.commit()?;
+        drop(self.tantivy.take());
+        let grown = self.index.extend_definition(&extended);
+        self.opened = self.index.opened();
+        self.tantivy = Some(open_tantivy_writer(&self.opened)?);
+        self.committed = self.index.snapshot()?;
+        grown
+    }
+
+    fn is_unchanged(&self, prepared: &Prepared, earlier: &[Ready]) -> Result<bool> {
+        if !self.skip_unchanged {
+            return Ok(false);
+        }
+        // PERF: a later copy of an id within one batch is rare; it is written again rather than searched for.
+        if let Some(pending) = self.pending.get(&prepared.id) {
+            return Ok(*pending == Pending::Written(prepared.hash) && earlier.is_empty());
+        }
+        let Some(address) = self.committed.locate(&prepared.id)? else { return Ok(false) };
+        let same = self.committed.content_hash(address) == prepared.hash;
+        Ok(same && !earlier.iter().any(|item| item.id() == &prepared.id))
+    }
+
+    fn embed_and_add(&mut self, mut ready: Vec<Ready>, applied: &mut Applied) -> Result<()> {
+        let vectors = self.embed(&ready, applied)?;
+        for (item_idx, field_idx, value) in vectors {
+            let field = self.opened.fields.mapped.get(field_idx);
+            if let (Some(Ready::Write(prepared)), Some(field)) = (ready.get_mut(item_idx), field) {
+                if let (Some(field), Some(params)) = (field.field, &field.vector) {
+                    prepared.document.add_custom(field, &value.encode(params)?);
+                }
+            }
+        }
+        let id_field = self.opened.fields.id;
+        for item in ready {
+            let writer = self.tantivy.as_ref().ok_or_else(|| Error::internal("the writer lost its index"))?;
+            writer.delete_term(Term::from_field_text(id_field, item.id().as_str()));
+            match item {
+                Ready::Delete(id) => {
+                    let existed = match self.pending.get(&id) {
+                        Some(pending) => *pending != Pending::Deleted,
+                        None => self.committed.locate(&id)?.is_some(),
+                    };
+                    applied.num_deleted += u64::from(existed);
+                    self.pending.insert(id, Pending::Deleted);
+                }
+                Ready::Write(prepared) => {
+                    writer.add_document(prepared.document)?;
+                    applied.num_indexed += 1;
+                    self.pending.insert(prepared.id, Pending::Written(prepared.hash));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The vectors of the semantic fields: (place in `ready`, place of the field, vectors).
+    fn embed(&self, ready: &[Ready], applied: &mut Applied) -> Result<Vec<(usize, usize, VectorValue)>> {
+        let mut values = Vec::new();
+        for (field_idx, field) in self.opened.fields.mapped.iter().enumerate() {
+            let FieldKind::SemanticText(semantic) = &field.definition.kind else { continue };
+            let inputs: Vec<(usize, &SemanticInput)> = ready
+                .iter()
+                .enumerate()
+                .filter_map(|(item_idx, item)| Some((item_idx, item.semantic()?)))
+                .flat_map(|(item_idx, inputs)| inputs.iter().map(move |input| (item_idx, input)))
+                .filter(|(_, input)| input.field_idx == field_idx)
+                .collect();
+            if inputs.is_empty() {
+                continue;
+            }
+            let encoder = self.opened.encoder(&field.definition.path)?;
+            let options = chunk_options(semantic.chunking.as_ref(), encoder.as_ref())?;
+            let cut: Vec<Cut> =
+                inputs.par_iter().map(|(_, input)| cut(input, &options, encoder.as_ref())).collect::<Result<_>>()?;
+            let texts: Vec<String> = cut.iter().flat_map(|cut| cut.texts.iter().cloned()).collect();
+            let Embedded { vectors, num_embedded, num_tokens } =
+                embed(encoder.as_ref(), self.index.models().embedding_cache(), &texts)?;
+            applied.num_passages += texts.len() as u64;
+            applied.num_embedded += num_embedded;
+            applied.num_tokens += num_tokens;
+            let dims = encoder.fingerprint().dims;
+            let mut vectors = vectors.into_iter();
+            for ((item_idx, _), cut) in inputs.iter().zip(cut) {
+                let flat: Vec<f32> = vectors.by_ref().take(cut.spans.len()).flatten().collect();
+                values.push((*item_idx, field_idx, VectorValue { vectors: flat, dims, spans: Some(cut.spans) }));
+            }
+        }
+        Ok(values)
+    }
+}
+
+struct Located {
+    step: Step,
+    location: crate::error::Location,
+}
+
+enum Step {
+    Write(DocumentId, Map<String, Value>),
+    Delete(DocumentId),
+}
+
+enum Ready {
+    Write(Prepared),
+    Delete(DocumentId),
+}
+
+impl Ready {
+    fn id(&self) -> &DocumentId {
+        match self {
+            Ready::Write(prepared) => &prepared.id,
+            Ready::Delete(id) => id,
+        }
+    }
+
+    fn semantic(&self) -> Option<&[SemanticInput]> {
+        match self {
+            Ready::Write(prepared) => Some(&prepared.semantic),
+            Ready::Delete(_) => None,
+        }
+    }
+}
+
+/// The passages of one input: where they are, and what the model reads of each.
+struct Cut {
+    spans: Vec<PassageSpan>,
+    texts: Vec<String>,
+}
+
+fn cut(input: &SemanticInput, options: &ChunkOptions, encoder: &dyn BiEncoder) -> Result<Cut> {
+    let context = shorten(&input.context, encoder)?;
+    let mut options = *options;
+    if !context.is_empty() {
+        let num_context_tokens = encoder.tokenizer().token_offsets(context)?.len() + 1;
+        options.max_tokens = options.max_tokens.saturating_sub(num_context_tokens).max(1);
+        options.overlap_tokens = options.overlap_tokens.min(options.max_tokens / 2);
+    }
+    let texts: Vec<&str> = input.texts.iter().map(String::as_str).collect();
+    let spans = chunk::passages(&texts, &options, encoder.tokenizer())?;
+    let embedded = |span: &PassageSpan| {
+        let passage = texts.get(span.value_idx as usize).and_then(|text| text.get(span.range())).unwrap_or_default();
+        if context.is_empty() { passage.to_string() } else { format!("{context}\n{passage}") }
+    };
+    Ok(Cut { texts: spans.iter().map(embedded).collect(), spans })
+}
+
+/// The beginning of a context, so that a long title leaves room for the passage.
+fn shorten<'a>(context: &'a str, encoder: &dyn BiEncoder) -> Result<&'a str> {
+    if context.len() <= MAX_CONTEXT_TOKENS {
+        return Ok(context);
+    }
+    let tokens = encoder.tokenizer().token_offsets(context)?;
+    let end = tokens.get(MAX_CONTEXT_TOKENS - 1).filter(|_| tokens.len() > MAX_CONTEXT_TOKENS).map(|token| token.end);
+    Ok(end.and_then(|end| context.get(..end)).unwrap_or(context))
+}
+
+/// How a semantic field is cut for a model.
+pub(crate) fn chunk_options(
+    settings: Option<&crate::schema::ChunkingSettings>,
+    encoder: &dyn BiEncoder,
+) -> Result<ChunkOptions> {
+    let options = match settings {
+        Some(settings) => ChunkOptions::from_settings(settings)?,
+        None => ChunkOptions::default(),
+    };
+    options.fitted_to(encoder.fingerprint(), encoder.tokenizer())
+}
+
+fn located(error: Error, location: &crate::error::Location) -> Error {
+    let error = match &location.file {
+        Some(file) => error.in_file(file),
+        None => error,
+    };
+    match location.line {
+        Some(line) => error.at_line(line),
+        None => error,
+    }
+}
+
+fn open_tantivy_writer(opened: &Opened) -> Result<tantivy::IndexWriter> {
+    let num_threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(8);
+    let writer = opened.tantivy.writer_with_num_threads(num_threads, MEMORY_BYTES)?;
+    writer.set_merge_policy(Box::new(GraphMergePolicy::new(Box::new(LogMergePolicy::default()), &opened.tantivy)));
+    Ok(writer)
+}

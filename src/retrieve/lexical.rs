@@ -1,0 +1,240 @@
+//! The lexical leg: runs a query tree over one searcher snapshot.
+//!
+//! In: a [`Query`] and, for both legs alike, a filter evaluated once a segment. Out: the best documents with Elasticsearch's
+//! scores. A query of plain words goes to [`top_k`](crate::index::lexical::top_k()); everything else becomes a tree of Tantivy
+//! queries whose leaves score by our BM25. Read next: [`union`] and `compile`.
+
+mod compile;
+mod expand;
+pub mod explain;
+pub mod highlight;
+mod phrase;
+mod term;
+mod union;
+mod values;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use tantivy::index::{InvertedIndexReader, SegmentId};
+use tantivy::query::EnableScoring;
+use tantivy::schema::Field;
+use tantivy::{BitSet, DocAddress, DocId, Searcher, SegmentReader, TERMINATED, Term};
+
+use self::compile::Compiler;
+use super::query::Query;
+use crate::error::{Error, Result};
+use crate::index::columns::ColumnsReader;
+use crate::index::lexical::bm25::FieldStatistics;
+use crate::index::lexical::collector::Collector;
+use crate::index::lexical::top_k::ScoredDoc;
+use crate::index::lexical::{FieldTable, LexicalField};
+
+/// The lexical view of one searcher snapshot: columns and statistics are opened once, and every query sees the same documents.
+/// `Send + Sync`; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LexicalSearcher(Arc<Snapshot>);
+
+struct Snapshot {
+    searcher: Searcher,
+    fields: Arc<FieldTable>,
+    segments: Vec<SegmentView>,
+    columns: SharedColumns,
+    statistics: BTreeMap<Field, FieldStatistics>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("segments", &self.segments.len()).finish_non_exhaustive()
+    }
+}
+
+/// The columns by segment, for scorers, which know only their segment.
+type SharedColumns = Arc<HashMap<SegmentId, Arc<ColumnsReader>>>;
+
+struct SegmentView {
+    columns: Arc<ColumnsReader>,
+    /// Of the text and keyword fields that the segment has.
+    inverted: HashMap<Field, Arc<InvertedIndexReader>>,
+}
+
+impl LexicalSearcher {
+    /// Opens the view of a snapshot. Do this once a snapshot, not once a query.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) when a segment's file is damaged.
+    pub fn open(searcher: Searcher, fields: Arc<FieldTable>) -> Result<Self> {
+        let term_fields: Vec<&LexicalField> =
+            fields.iter().map(|(_, field)| field).filter(|field| field.has_terms() && field.indexed).collect();
+        let mut segments = Vec::new();
+        for reader in searcher.segment_readers() {
+            let columns = Arc::new(ColumnsReader::open(reader)?);
+            let mut inverted = HashMap::new();
+            for field in &term_fields {
+                if columns.lengths(field.field).is_some_and(|lengths| lengths.doc_count > 0) {
+                    inverted.insert(field.field, reader.inverted_index(field.field)?);
+                }
+            }
+            segments.push(SegmentView { columns, inverted });
+        }
+        let columns = || segments.iter().map(|segment| segment.columns.as_ref());
+        let statistics = term_fields
+            .iter()
+            .map(|field| (field.field, FieldStatistics::gather(columns(), field.field, field.bm25())))
+            .collect();
+        let by_id = searcher.segment_readers().iter().zip(&segments);
+        let columns = Arc::new(by_id.map(|(reader, view)| (reader.segment_id(), view.columns.clone())).collect());
+        Ok(Self(Arc::new(Snapshot { searcher, fields, segments, columns, statistics })))
+    }
+
+    /// The snapshot that is searched.
+    pub fn searcher(&self) -> &Searcher {
+        &self.0.searcher
+    }
+
+    /// The fields that queries may name.
+    pub fn fields(&self) -> &FieldTable {
+        &self.0.fields
+    }
+
+    /// The columns of a segment, by its number in the snapshot.
+    pub fn columns(&self, segment_ord: u32) -> Option<&ColumnsReader> {
+        self.0.segments.get(segment_ord as usize).map(|segment| segment.columns.as_ref())
+    }
+
+    /// The user's id of a document.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) when the column of ids is damaged.
+    pub fn id(&self, address: DocAddress) -> Result<&str> {
+        self.columns(address.segment_ord)
+            .ok_or_else(|| Error::internal("a document of another snapshot"))?
+            .id(address.doc_id)
+    }
+
+    /// The best `depth` documents.
+    ///
+    /// * `filter`: a set for each segment, in the snapshot's order, as [`LexicalSearcher::filter`] gives; `None` lets all pass.
+    ///
+    /// Ordered by score descending, then by address. Deleted documents are never found. Hits are not counted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a field that the index lacks;
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a value that does not fit its field, a pattern that
+    /// cannot be read, or a boost out of range; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an unknown analyzer.
+    pub fn top(&self, query: &Query, depth: usize, filter: Option<&[BitSet]>) -> Result<Vec<ScoredDoc>> {
+        if let Some(plan) = self.plan_union(query)? {
+            return self.top_of_union(&plan, depth, filter);
+        }
+        let weight = self.compile(query)?.weight(EnableScoring::enabled_from_searcher(self.searcher()))?;
+        let mut collector = Collector::new(depth);
+        for (segment_ord, reader) in (0_u32..).zip(self.searcher().segment_readers()) {
+            let passes = self.accepts(segment_ord, reader, filter);
+            weight.for_each(reader, &mut |doc, score| {
+                if passes(doc) {
+                    collector.offer(f64::from(score), DocAddress::new(segment_ord, doc));
+                }
+            })?;
+        }
+        Ok(collector.into_sorted())
+    }
+
+    /// The documents that match, a set for each segment in the snapshot's order, without deleted ones. For either leg.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn filter(&self, query: &Query) -> Result<Vec<BitSet>> {
+        let weight = self.compile(query)?.weight(EnableScoring::disabled_from_searcher(self.searcher()))?;
+        let segments = self.searcher().segment_readers().iter();
+        segments
+            .map(|reader| {
+                let mut found = BitSet::with_max_value(reader.max_doc());
+                weight.for_each_no_score(reader, &mut |docs| {
+                    for &doc in docs {
+                        if !reader.is_deleted(doc) {
+                            found.insert(doc);
+                        }
+                    }
+                })?;
+                Ok(found)
+            })
+            .collect()
+    }
+
+    /// The number of documents that match; reads every posting.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn count(&self, query: &Query) -> Result<u64> {
+        Ok(self.filter(query)?.iter().map(|found| found.len() as u64).sum())
+    }
+
+    /// The score of one document; `None` when it does not match.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn score(&self, query: &Query, address: DocAddress) -> Result<Option<f32>> {
+        let reader = self.segment_reader(address)?;
+        let weight = self.compile(query)?.weight(EnableScoring::enabled_from_searcher(self.searcher()))?;
+        let mut scorer = weight.scorer(reader, 1.0)?;
+        let found = if scorer.doc() < address.doc_id { scorer.seek(address.doc_id) } else { scorer.doc() };
+        Ok((found == address.doc_id && found != TERMINATED).then(|| scorer.score()))
+    }
+
+    fn compile(&self, query: &Query) -> Result<Box<dyn tantivy::query::Query>> {
+        Compiler { searcher: self }.compile(query, 1.0)
+    }
+
+    fn segment_reader(&self, address: DocAddress) -> Result<&SegmentReader> {
+        let reader = self.searcher().segment_readers().get(address.segment_ord as usize);
+        reader.ok_or_else(|| Error::internal("a document of another snapshot"))
+    }
+
+    /// The field of this name.
+    fn field(&self, name: &str) -> Result<&LexicalField> {
+        self.0.fields.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.0.fields.iter().map(|(name, _)| name).collect();
+            Error::not_found(format!("is not a searchable field of this index (known: {})", known.join(", "))).in_field(name)
+        })
+    }
+
+    fn statistics(&self, field: Field) -> Result<&FieldStatistics> {
+        self.0.statistics.get(&field).ok_or_else(|| {
+            Error::invalid_input("is not indexed; set \"index\": true in the mapping to search it")
+                .in_field(self.searcher().schema().get_field_name(field))
+        })
+    }
+
+    /// In how many documents a term is, deleted ones included.
+    fn doc_freq(&self, term: &Term) -> Result<u64> {
+        let mut doc_freq = 0;
+        for segment in &self.0.segments {
+            if let Some(inverted) = segment.inverted.get(&term.field()) {
+                doc_freq += u64::from(inverted.doc_freq(term)?);
+            }
+        }
+        Ok(doc_freq)
+    }
+
+    /// Whether a document of a segment is neither deleted nor filtered out.
+    fn accepts<'a>(
+        &self,
+        segment_ord: u32,
+        reader: &'a SegmentReader,
+        filter: Option<&'a [BitSet]>,
+    ) -> Box<dyn Fn(DocId) -> bool + 'a> {
+        let passing = filter.map(|filter| filter.get(segment_ord as usize));
+        match (passing, reader.alive_bitset()) {
+            (None, None) => Box::new(|_| true),
+            (None, Some(alive)) => Box::new(|doc| alive.is_alive(doc)),
+            (Some(None), _) => Box::new(|_| false),
+            (Some(Some(passing)), None) => Box::new(|doc| doc < passing.max_value() && passing.contains(doc)),
+            (Some(Some(passing)), Some(alive)) => {
+                Box::new(|doc| doc < passing.max_value() && passing.contains(doc) && alive.is_alive(doc))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

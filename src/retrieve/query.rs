@@ -1,0 +1,414 @@
+//! The query tree: the one language that the search box, the command line and Elasticsearch's query DSL compile to.
+//!
+//! Plain data. What it means is written at each part; [`super::lexical`] runs it. Scores are Elasticsearch's.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Query {
+    /// Every document, with score 1.
+    MatchAll,
+    /// No document.
+    MatchNone,
+    /// The words of a text.
+    Match(MatchQuery),
+    /// The words of a text, one after another.
+    Phrase(PhraseQuery),
+    /// Documents with exactly this term or value; text and keyword by BM25, others with score 1.
+    Term(FieldValue),
+    /// Documents with any of these terms or values, with score 1.
+    Terms(FieldValues),
+    /// Documents with a term that begins so, with score 1. The text is not analysed.
+    Prefix(FieldText),
+    /// Documents with a term that differs in a few letters.
+    Fuzzy(FuzzyQuery),
+    /// Documents with a term of this pattern (`*` any letters, `?` one, `\` before either), with score 1.
+    Wildcard(FieldText),
+    /// Documents with a term that this regular expression matches as a whole, with score 1.
+    Regexp(FieldText),
+    /// Documents with a value between bounds, with score 1.
+    Range(RangeQuery),
+    /// Documents that have the field, with score 1.
+    Exists(FieldName),
+    /// Documents with these ids, with score 1.
+    Ids(IdsQuery),
+    /// A combination: the sum of the scores of what matches.
+    Bool(BoolQuery),
+    /// The best score of several queries, and a part of the others'.
+    DisMax(DisMaxQuery),
+    /// What another query matches, with score 1.
+    ConstantScore(Box<Query>),
+    /// Another query's score times a factor.
+    Boost(BoostQuery),
+}
+
+/// [`Query::Match`]: finds documents with the words that an analyzer makes of `text`.
+///
+/// Over several fields a document's score is the sum over fields; a word counts as found when any field has it, so that
+/// `and` asks for each word in some field. A text without words (only stop words) matches nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MatchQuery {
+    /// Where to look; empty means the index's default fields. Fields of numbers, dates and booleans are looked up by value.
+    #[serde(default)]
+    pub fields: Vec<BoostedField>,
+    /// The words.
+    pub text: String,
+    /// Whether one word is enough.
+    #[serde(default)]
+    pub operator: Operator,
+    /// How many words are needed, where `operator` is `or`.
+    #[serde(default)]
+    pub minimum_should_match: Option<MinimumShouldMatch>,
+    /// Also finds words that differ in a few letters.
+    #[serde(default)]
+    pub fuzziness: Option<Fuzziness>,
+    /// Makes words of the text in place of each field's own search analyzer.
+    #[serde(default)]
+    pub analyzer: Option<String>,
+}
+
+/// A field and how much it counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BoostedField {
+    /// The field's name.
+    pub field: String,
+    /// Multiplies its scores; finite, at least 0.
+    #[serde(default = "one")]
+    pub boost: f32,
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+/// Whether one word is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Operator {
+    /// Any word.
+    #[default]
+    Or,
+    /// Every word.
+    And,
+}
+
+/// How many of several clauses are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MinimumShouldMatch {
+    /// So many; if negative, all but so many.
+    Count(i32),
+    /// This part of them in percent, rounded down; if negative, all but this part.
+    Percent(i32),
+}
+
+impl MinimumShouldMatch {
+    /// The number for `num_clauses` clauses, between 0 and their number, or one more where so many cannot match.
+    pub fn resolve(self, num_clauses: usize) -> usize {
+        let total = i64::try_from(num_clauses).unwrap_or(i64::MAX);
+        let wanted = match self {
+            MinimumShouldMatch::Count(count) if count < 0 => total.saturating_add(i64::from(count)),
+            MinimumShouldMatch::Count(count) => i64::from(count),
+            MinimumShouldMatch::Percent(percent) => {
+                let part = total.saturating_mul(i64::from(percent.unsigned_abs())) / 100;
+                if percent < 0 { total - part } else { part }
+            }
+        };
+        usize::try_from(wanted.clamp(0, total.saturating_add(1))).unwrap_or(0)
+    }
+}
+
+/// How far a word may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fuzziness {
+    /// No edits for words of 1 or 2 letters, 1 up to 5 letters, 2 for longer ones.
+    Auto,
+    /// So many edits: 0, 1 or 2.
+    Edits(u8),
+}
+
+impl Fuzziness {
+    /// The edits allowed for this term; at most 2.
+    pub fn edits(self, term: &str) -> u8 {
+        match self {
+            Fuzziness::Edits(edits) => edits.min(2),
+            Fuzziness::Auto => match term.chars().count() {
+                0..=2 => 0,
+                3..=5 => 1,
+                _ => 2,
+            },
+        }
+    }
+}
+
+/// [`Query::Phrase`]: the words of `text` in their order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhraseQuery {
+    /// Where to look; over several fields the best one's score counts. Empty means the index's default fields.
+    #[serde(default)]
+    pub fields: Vec<BoostedField>,
+    /// The words.
+    pub text: String,
+    /// By how many positions words may be out of place, in sum.
+    #[serde(default)]
+    pub slop: u32,
+    /// Whether the last word may be the beginning of one.
+    #[serde(default)]
+    pub prefix: bool,
+    /// Makes words of the text in place of each field's own search analyzer.
+    #[serde(default)]
+    pub analyzer: Option<String>,
+}
+
+/// A value to look up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum TermValue {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number; for a date, milliseconds since 1970.
+    Integer(i64),
+    /// A whole number beyond `i64`.
+    Unsigned(u64),
+    /// A number.
+    Float(f64),
+    /// A term; for a number, date or boolean, its text.
+    Text(String),
+}
+
+impl From<&str> for TermValue {
+    fn from(text: &str) -> Self {
+        TermValue::Text(text.to_string())
+    }
+}
+
+/// A field and one value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldValue {
+    /// The field's name.
+    pub field: String,
+    /// The value; not analysed.
+    pub value: TermValue,
+}
+
+/// A field and several values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldValues {
+    /// The field's name.
+    pub field: String,
+    /// The values; not analysed.
+    pub values: Vec<TermValue>,
+}
+
+/// A field and a text that is read as the query says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldText {
+    /// The field's name.
+    pub field: String,
+    /// The text.
+    pub text: String,
+}
+
+/// A field alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldName {
+    /// The field's name.
+    pub field: String,
+}
+
+/// [`Query::Ids`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdsQuery {
+    /// The ids.
+    pub values: Vec<String>,
+}
+
+/// [`Query::Fuzzy`]: the 50 terms nearest to `term`, each scored by BM25 as if as frequent as the most frequent of them, times
+/// `1 - edits / length of the shorter word`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FuzzyQuery {
+    /// The field's name.
+    pub field: String,
+    /// The term; not analysed.
+    pub term: String,
+    /// How far others may differ.
+    #[serde(default = "auto")]
+    pub fuzziness: Fuzziness,
+    /// So many first letters must agree.
+    #[serde(default)]
+    pub prefix_length: usize,
+    /// Whether two letters exchanged count as one edit.
+    #[serde(default = "yes")]
+    pub transpositions: bool,
+}
+
+fn auto() -> Fuzziness {
+    Fuzziness::Auto
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// [`Query::Range`]: values between bounds; a bound that is left out is open. At most one of `gt` and `gte`, and of `lt` and
+/// `lte`, counts: the inclusive one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RangeQuery {
+    /// The field's name.
+    pub field: String,
+    /// Above this.
+    #[serde(default)]
+    pub gt: Option<TermValue>,
+    /// This or above.
+    #[serde(default)]
+    pub gte: Option<TermValue>,
+    /// Below this.
+    #[serde(default)]
+    pub lt: Option<TermValue>,
+    /// This or below.
+    #[serde(default)]
+    pub lte: Option<TermValue>,
+}
+
+/// [`Query::Bool`]. The score is the sum over `must` and the matching `should`; 0 where there is neither.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BoolQuery {
+    /// All must match.
+    #[serde(default)]
+    pub must: Vec<Query>,
+    /// Some may match; at least one must where `must` and `filter` are empty.
+    #[serde(default)]
+    pub should: Vec<Query>,
+    /// None may match.
+    #[serde(default)]
+    pub must_not: Vec<Query>,
+    /// All must match, without a score.
+    #[serde(default)]
+    pub filter: Vec<Query>,
+    /// How many of `should` must match.
+    #[serde(default)]
+    pub minimum_should_match: Option<MinimumShouldMatch>,
+}
+
+impl BoolQuery {
+    /// How many of `should` must match.
+    pub fn num_required_should(&self) -> usize {
+        match self.minimum_should_match {
+            Some(minimum) => minimum.resolve(self.should.len()),
+            None => usize::from(!self.should.is_empty() && self.must.is_empty() && self.filter.is_empty()),
+        }
+    }
+}
+
+/// [`Query::DisMax`]: the best score plus `tie_breaker` times the sum of the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisMaxQuery {
+    /// The queries.
+    pub queries: Vec<Query>,
+    /// 0 to 1.
+    #[serde(default)]
+    pub tie_breaker: f32,
+}
+
+/// [`Query::Boost`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BoostQuery {
+    /// Whose score is multiplied.
+    pub query: Box<Query>,
+    /// Finite, at least 0.
+    pub boost: f32,
+}
+
+impl Query {
+    /// The words of `text` in the default fields, any of them: what a plain search box asks for.
+    pub fn words(text: impl Into<String>) -> Self {
+        Query::Match(MatchQuery {
+            fields: vec![],
+            text: text.into(),
+            operator: Operator::Or,
+            minimum_should_match: None,
+            fuzziness: None,
+            analyzer: None,
+        })
+    }
+
+    /// The words of `text` in one field.
+    pub fn words_in(field: impl Into<String>, text: impl Into<String>) -> Self {
+        match Self::words(text) {
+            Query::Match(query) => {
+                Query::Match(MatchQuery { fields: vec![BoostedField { field: field.into(), boost: 1.0 }], ..query })
+            }
+            other => other,
+        }
+    }
+
+    /// A value of a field.
+    pub fn term(field: impl Into<String>, value: impl Into<TermValue>) -> Self {
+        Query::Term(FieldValue { field: field.into(), value: value.into() })
+    }
+
+    /// This query times `boost`.
+    #[must_use]
+    pub fn boosted(self, boost: f32) -> Self {
+        Query::Boost(BoostQuery { query: Box::new(self), boost })
+    }
+
+    /// All of these, without scores, besides this query.
+    #[must_use]
+    pub fn filtered(self, filter: Vec<Query>) -> Self {
+        if filter.is_empty() {
+            return self;
+        }
+        Query::Bool(BoolQuery { must: vec![self], filter, ..BoolQuery::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_data() {
+        let json = r#"{"bool":{"must":[{"match":{"fields":[{"field":"title","boost":2.0}],"text":"blue fox"}}],
+            "filter":[{"range":{"field":"year","gte":2000}},{"term":{"field":"tag","value":"a"}}]}}"#;
+        let query: Query = serde_json::from_str(json).unwrap();
+        let again: Query = serde_json::from_value(serde_json::to_value(&query).unwrap()).unwrap();
+        assert_eq!(query, again);
+        assert!(serde_json::from_str::<Query>(r#"{"match":{"text":"x","colour":"red"}}"#).is_err());
+    }
+
+    #[test]
+    fn minimum_should_match_counts_as_elasticsearch() {
+        use MinimumShouldMatch::{Count, Percent};
+        for (minimum, clauses, expected) in [
+            (Count(2), 3, 2),
+            (Count(5), 3, 4),
+            (Count(-1), 3, 2),
+            (Count(-5), 3, 0),
+            (Percent(75), 4, 3),
+            (Percent(75), 5, 3),
+            (Percent(-25), 4, 3),
+            (Percent(-25), 5, 4),
+            (Percent(100), 3, 3),
+        ] {
+            assert_eq!(minimum.resolve(clauses), expected, "{minimum:?} of {clauses}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A snapshot as the legs search it.
+
+use std::ops::Deref;
+
+use serde_json::{Map, Value};
+
+use super::DocLocator;
+use super::lexical::LexicalSearcher;
+use crate::error::Result;
+use crate::index::{Index, Snapshot};
+use crate::plan::{DenseField, PlanContext};
+use crate::schema::flatten::FieldKind;
+
+/// What a search runs on: the documents of one commit, lexically and densely. `Send + Sync`, cheap to clone; what is committed
+/// later it does not see. Open one a commit, not one a query.
+#[derive(Debug, Clone)]
+pub struct Searcher {
+    snapshot: Snapshot,
+    lexical: LexicalSearcher,
+}
+
+impl Deref for Searcher {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}
+
+impl Searcher {
+    /// Opens the last commit of an index.
+    ///
+    /// # Errors
+    /// `Corrupt` naming the file when a segment is damaged, `Io` when it cannot be read.
+    pub fn open(index: &Index) -> Result<Self> {
+        let snapshot = index.snapshot()?;
+        let lexical = LexicalSearcher::open(snapshot.searcher().clone(), snapshot.table().clone())?;
+        Ok(Self { snapshot, lexical })
+    }
+
+    /// The lexical view.
+    pub fn lexical(&self) -> &LexicalSearcher {
+        &self.lexical
+    }
+
+    /// What a plan can ask of this index.
+    ///
+    /// * `default_cross_encoder`: the installation's, if it has one.
+    pub fn plan_context(&self, default_cross_encoder: Option<String>) -> PlanContext {
+        let table = self.table();
+        let mut context = PlanContext::default();
+        context.lexical_fields = table.iter().filter(|(_, field)| field.indexed).map(|(name, _)| name.to_string()).collect();
+        context.default_lexical_fields = table.defaults().into_iter().map(|(name, _)| name).collect();
+        context.dense_fields = self
+            .fields()
+            .iter()
+            .filter(|field| field.definition.is_vector())
+            .map(|field| DenseField {
+                name: field.definition.path.clone(),
+                embeds_queries: matches!(field.definition.kind, FieldKind::SemanticText(_)),
+            })
+            .collect();
+        let mut semantic = context.dense_fields.iter().filter(|field| field.embeds_queries);
+        context.default_dense_field = match (semantic.next(), semantic.next()) {
+            (Some(only), None) => Some(only.name.clone()),
+            _ => None,
+        };
+        context.default_cross_encoder = default_cross_encoder;
+        context
+    }
+
+    pub(crate) fn source_of(&self, locator: DocLocator) -> Result<Map<String, Value>> {
+        self.source(locator.0)
+    }
+}

@@ -1,0 +1,105 @@
+//! A query's way: retrieve, fuse, rerank, respond.
+//!
+//! In: a [`Searcher`] (one snapshot), a [`SearchRequest`], a [`ResolvedPlan`]. Out: a [`SearchResponse`]. The legs run side by
+//! side on the same snapshot; each stage is timed; nothing degrades without a warning in the answer.
+
+mod legs;
+mod passages;
+mod stages;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::fuse::{FusedCandidate, LegRun, fuse};
+use crate::models::Models;
+use crate::plan::{Plan, ResolvedPlan};
+use crate::rerank::Reranked;
+use crate::respond::SearchResponse;
+use crate::retrieve::Searcher;
+use crate::retrieve::query::Query;
+
+pub use legs::LegOutcome;
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct SearchRequest {
+    /// What the user typed, in the search box's syntax; also what is embedded and what the cross-encoder reads.
+    pub text: String,
+    /// What the lexical legs look for; `None` for what `text` says.
+    pub query: Option<Query>,
+    /// Query vectors by vector field, `[dims]` each; fields that are missing here have `text` embedded.
+    pub vectors: BTreeMap<String, Vec<f32>>,
+    /// How much of each hit is returned.
+    pub fetch: Fetch,
+}
+
+/// How much of each hit is returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fetch {
+    /// Source, passage and highlights.
+    #[default]
+    Everything,
+    /// Ids, scores and provenance: for runs and measurements.
+    Ids,
+}
+
+impl SearchRequest {
+    /// A request for a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+}
+
+/// Searches by a plan as it is written.
+///
+/// # Errors
+/// `InvalidPlan` when the plan contradicts itself or the index; otherwise as [`search_resolved`].
+pub fn search(searcher: &Searcher, models: &Models, request: &SearchRequest, plan: &Plan) -> Result<SearchResponse> {
+    let plan = plan.resolve(&searcher.plan_context(models.default_cross_encoder()))?;
+    search_resolved(searcher, models, request, &plan)
+}
+
+/// Searches by a resolved plan.
+///
+/// # Errors
+/// `Model` and `ModelMismatch` when a query cannot be embedded; `NotFound` and `InvalidInput` for a structured query that
+/// does not fit the index; `Corrupt` when a file of the index is damaged. A cross-encoder that fails is no error but a warning.
+pub fn search_resolved(
+    searcher: &Searcher,
+    models: &Models,
+    request: &SearchRequest,
+    plan: &ResolvedPlan,
+) -> Result<SearchResponse> {
+    let started = Instant::now();
+    let mut stages = stages::Stages::default();
+
+    let legs = legs::retrieve(searcher, request, plan)?;
+    stages.retrieved(&legs, started);
+
+    let fusing = Instant::now();
+    let fused = fuse_legs(&legs, plan);
+    stages.fused(&fused, fusing);
+
+    let reranking = Instant::now();
+    let reranked = passages::rerank(searcher, models, request, plan, &legs, fused)?;
+    stages.reranked(&reranked, plan, reranking);
+
+    stages.respond(searcher, request, plan, &legs, reranked, started)
+}
+
+/// Fuses the legs' candidates as the plan says.
+pub(crate) fn fuse_legs(legs: &[LegOutcome], plan: &ResolvedPlan) -> Vec<FusedCandidate> {
+    let runs: Vec<LegRun<'_>> = legs
+        .iter()
+        .zip(&plan.legs)
+        .map(|(leg, planned)| LegRun { weight: planned.weight, candidates: &leg.candidates })
+        .collect();
+    fuse(&runs, plan.fusion.as_ref())
+}
+
+/// Candidates that no cross-encoder reads keep their fused order.
+pub(crate) fn without_reranking(fused: Vec<FusedCandidate>) -> Reranked {
+    let unread = |fused: FusedCandidate| crate::rerank::RerankedCandidate { score: fused.score, fused, rerank: None };
+    Reranked::unread(fused.into_iter().map(unread).collect())
+}

@@ -1,0 +1,176 @@
+//! Retrieve: the plan's legs, side by side on one snapshot.
+
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use tantivy::BitSet;
+
+use super::SearchRequest;
+use crate::error::{Error, Result};
+use crate::index::lexical::Bm25Params;
+use crate::plan::{ResolvedDense, ResolvedLeg, ResolvedLegKind, ResolvedLexical, ResolvedPlan};
+use crate::retrieve::query::{BoostedField, MatchQuery, Operator, PhraseQuery, Query};
+use crate::retrieve::{Candidate, DocLocator, Searcher, dense, query_syntax};
+
+/// What a leg returned and what it cost.
+#[derive(Debug, Clone, Default)]
+pub struct LegOutcome {
+    /// Best first, at most the leg's depth.
+    pub candidates: Vec<Candidate>,
+    /// The whole leg, embedding included.
+    pub took: Duration,
+    /// Embedding the query; zero for a lexical leg or where the vector was given.
+    pub embedding_took: Duration,
+    /// Tokens that the bi-encoder read.
+    pub num_tokens: u64,
+    /// Vectors that were compared with the query.
+    pub num_vectors: u64,
+    /// The query's vector, for a dense leg.
+    pub(crate) vector: Vec<f32>,
+}
+
+/// Runs every leg of the plan; answer `i` is leg `i`'s.
+pub(super) fn retrieve(searcher: &Searcher, request: &SearchRequest, plan: &ResolvedPlan) -> Result<Vec<LegOutcome>> {
+    let filter = match &plan.filter {
+        Some(filter) => {
+            let query = query_syntax::parse(filter, searcher.lexical().fields());
+            Some(searcher.lexical().filter(&query)?)
+        }
+        None => None,
+    };
+    let run = |leg: &ResolvedLeg| run_leg(searcher, request, leg, filter.as_deref());
+    match plan.legs.as_slice() {
+        [] => Ok(Vec::new()),
+        [only] => Ok(vec![run(only)?]),
+        legs => legs.par_iter().map(run).collect(),
+    }
+}
+
+/// Runs one leg.
+pub(crate) fn run_leg(
+    searcher: &Searcher,
+    request: &SearchRequest,
+    leg: &ResolvedLeg,
+    filter: Option<&[BitSet]>,
+) -> Result<LegOutcome> {
+    let started = Instant::now();
+    let mut outcome = match &leg.kind {
+        ResolvedLegKind::Lexical(lexical) => run_lexical(searcher, request, lexical, leg.depth, filter)?,
+        ResolvedLegKind::Dense(dense) => run_dense(searcher, request, dense, leg.depth, filter)?,
+    };
+    outcome.took = started.elapsed();
+    Ok(outcome)
+}
+
+fn run_lexical(
+    searcher: &Searcher,
+    request: &SearchRequest,
+    leg: &ResolvedLexical,
+    depth: usize,
+    filter: Option<&[BitSet]>,
+) -> Result<LegOutcome> {
+    let query = lexical_query(searcher, request, leg);
+    let view = searcher.lexical();
+    let hits = match (leg.k1, leg.b) {
+        (None, None) => view.top(&query, depth, filter)?,
+        (k1, b) => {
+            let change = |own: Bm25Params| Bm25Params::new(k1.unwrap_or(own.k1), b.unwrap_or(own.b));
+            view.with_bm25(change)?.top(&query, depth, filter)?
+        }
+    };
+    let candidate = |hit: crate::index::lexical::top_k::ScoredDoc| -> Result<Candidate> {
+        Ok(Candidate {
+            id: view.id(hit.address)?.into(),
+            score: hit.score,
+            passage: None,
+            locator: Some(DocLocator(hit.address)),
+        })
+    };
+    Ok(LegOutcome { candidates: hits.into_iter().map(candidate).collect::<Result<_>>()?, ..LegOutcome::default() })
+}
+
+/// The request's query with the leg's fields and operator where it names none.
+pub(crate) fn lexical_query(searcher: &Searcher, request: &SearchRequest, leg: &ResolvedLexical) -> Query {
+    let mut query = match &request.query {
+        Some(query) => query.clone(),
+        None => query_syntax::parse(&request.text, searcher.lexical().fields()),
+    };
+    let fields: Vec<BoostedField> =
+        leg.fields.iter().map(|field| BoostedField { field: field.field.clone(), boost: field.boost }).collect();
+    apply_defaults(&mut query, &fields, leg.operator == crate::plan::Operator::And);
+    query
+}
+
+fn apply_defaults(query: &mut Query, fields: &[BoostedField], all_words: bool) {
+    match query {
+        Query::Match(MatchQuery { fields: own, operator, minimum_should_match, .. }) => {
+            if own.is_empty() {
+                own.extend_from_slice(fields);
+            }
+            if all_words && minimum_should_match.is_none() {
+                *operator = Operator::And;
+            }
+        }
+        Query::Phrase(PhraseQuery { fields: own, .. }) => {
+            if own.is_empty() {
+                own.extend_from_slice(fields);
+            }
+        }
+        Query::Bool(query) => {
+            let clauses = [&mut query.must, &mut query.should, &mut query.must_not, &mut query.filter];
+            for clause in clauses.into_iter().flatten() {
+                apply_defaults(clause, fields, all_words);
+            }
+        }
+        Query::DisMax(query) => query.queries.iter_mut().for_each(|query| apply_defaults(query, fields, all_words)),
+        Query::ConstantScore(query) => apply_defaults(query, fields, all_words),
+        Query::Boost(query) => apply_defaults(&mut query.query, fields, all_words),
+        Query::MatchAll
+        | Query::MatchNone
+        | Query::Term(_)
+        | Query::Terms(_)
+        | Query::Prefix(_)
+        | Query::Fuzzy(_)
+        | Query::Wildcard(_)
+        | Query::Regexp(_)
+        | Query::Range(_)
+        | Query::Exists(_)
+        | Query::Ids(_) => {}
+    }
+}
+
+fn run_dense(
+    searcher: &Searcher,
+    request: &SearchRequest,
+    leg: &ResolvedDense,
+    depth: usize,
+    filter: Option<&[BitSet]>,
+) -> Result<LegOutcome> {
+    let mut outcome = LegOutcome::default();
+    let vector = match request.vectors.get(&leg.field) {
+        Some(vector) => vector.clone(),
+        None => {
+            let text = query_syntax::plain_text(&request.text);
+            if text.trim().is_empty() {
+                return Ok(outcome);
+            }
+            let started = Instant::now();
+            let embeddings = searcher.encoder(&leg.field)?.embed_queries(&[text.as_str()])?;
+            outcome.embedding_took = started.elapsed();
+            outcome.num_tokens = embeddings.num_tokens;
+            embeddings.rows().next().map(<[f32]>::to_vec).ok_or_else(|| Error::model("the bi-encoder gave no vector"))?
+        }
+    };
+    let query = dense::DenseQuery {
+        num_candidates: Some(leg.num_candidates),
+        filter,
+        mode: if leg.exact { dense::DenseMode::Exact } else { dense::DenseMode::default() },
+        ..dense::DenseQuery::new(&leg.field, &vector, depth)
+    };
+    let found = searcher.dense().search(&query)?;
+    outcome.num_vectors = found.cost.vectors_scored;
+    outcome.candidates =
+        dense::candidates(&found.hits, dense::DenseScore::Similarity, |address| Ok(searcher.lexical().id(address)?.into()))?;
+    outcome.vector = vector;
+    Ok(outcome)
+}
