@@ -64,11 +64,7 @@ fn each_text_of_an_array_has_its_own_passages() {
     let spans = passages(&texts, &options(3, 0), &WORDS).unwrap();
     let found: Vec<(u32, &str)> =
         spans.iter().map(|span| (span.value_idx, &texts[span.value_idx as usize][span.range()])).collect();
-<<<<<<< HEAD
     assert_eq!(found, [(0, "One."), (3, "Two three four"), (3, "five six.")]);
-=======
-    assert_eq!(found, [(0, "One."), (3, "Two three"), (3, "four five six.")]);
->>>>>>> main
 }
 
 #[test]
@@ -141,10 +137,7 @@ fn windows_are_even_and_overlap() {
 #[test]
 fn options_are_fitted_to_the_model() {
     let model = ModelFingerprint {
-<<<<<<< HEAD
-=======
         normalized: true,
->>>>>>> main
         name: "m".into(),
         hash: String::new(),
         dims: 1,

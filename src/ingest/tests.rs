@@ -288,8 +288,7 @@ fn nothing_in_the_input_is_a_fault() {
 
 #[test]
 fn long_records_are_refused_without_being_held() {
-    let mut options = Options::default();
-    options.max_record_bytes = 1000;
+    let mut options = Options { max_record_bytes: 1000, ..Options::default() };
     let long = "x".repeat(50_000);
     let text = format!("{{\"_id\": 1}}\n{{\"_id\": 2, \"t\": \"{long}\"}}\r\n{{\"_id\": 3}}\n");
     let message = "is longer than the limit of 1000; split it, or raise the limit (--max-record-bytes)";
@@ -307,8 +306,7 @@ fn long_records_are_refused_without_being_held() {
     options.max_record_bytes = exact.lines().next().unwrap().len();
     assert_eq!(read_all(vec![from_bytes("x", exact)], options), ["index iiiiiiiiiiii {}", "index 2 {}"]);
     // A quote left open may not swallow the whole file into memory.
-    let mut options = Options::default();
-    options.max_record_bytes = 1000;
+    let options = Options { max_record_bytes: 1000, ..Options::default() };
     let rows = read_all(vec![from_bytes("x.csv", format!("a,b\n1,\"{}", "2\n".repeat(5000)))], options);
     assert!(rows.len() == 1 && rows[0].starts_with("end 2: a record of 1001 bytes"), "{rows:?}");
 }
@@ -438,7 +436,7 @@ fn sources(items: Operations) -> Vec<Map<String, Value>> {
     items
         .map(|item| match item.unwrap().action {
             Action::Index(document) => document.source,
-            other => panic!("{other:?}"),
+            other @ (Action::Create(_) | Action::Update(_) | Action::Delete(_)) => panic!("{other:?}"),
         })
         .collect()
 }
