@@ -34,8 +34,13 @@ pub(super) fn passages(
         let end = cuts
             .last_word_start(least..first + size + 1)
             .or_else(|| cuts.first_word_start(first + size + 1..first + max_tokens + 1))
-            .or_else(|| cuts.last_character_start(least..first + max_tokens + 1))
-            .or_else(|| cuts.first_character_start(first + max_tokens + 1..last_token));
+            .or_else(|| cuts.last_character_start(least..first + max_tokens + 1));
+        if end.is_none() && first < previous_end {
+            // What is repeated leaves no place for something new.
+            first = previous_end;
+            continue;
+        }
+        let end = end.or_else(|| cuts.first_character_start(first + max_tokens + 1..last_token));
         let Some(end) = end else {
             ranges.push(trimmed(text, start..whole.end));
             return ranges;
