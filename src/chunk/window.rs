@@ -36,7 +36,7 @@ pub(super) fn passages(
             .or_else(|| cuts.first_word_start(first + size + 1..first + max_tokens + 1))
             .or_else(|| cuts.last_character_start(least..first + max_tokens + 1));
         if end.is_none() && first < previous_end {
-            // Nothing new fits beside what is repeated: repeat nothing.
+            // What is repeated leaves no place for something new.
             first = previous_end;
             continue;
         }

@@ -174,6 +174,14 @@ mod tests {
                 b"{\"a\": \"b",
                 "line 5: is not complete JSON: EOF while parsing a string (column 8); the record is cut off",
             ),
+            (
+                b"{\"a\": 1\n",
+                "line 5: is not complete JSON: EOF while parsing an object (column 7); the record is cut off",
+            ),
+            (
+                b"{\"a\":\n\"b\n\"}",
+                "line 6: is not valid JSON: control character (\\u0000-\\u001F) found while parsing a string (column 3)",
+            ),
             (b"[1]", "line 5: is an array, expected a JSON object"),
             (b"7", "line 5: is a number, expected a JSON object"),
             (b"{\"a\": NaN}", "line 5: NaN is not JSON (column 7); write null, or leave the field out"),
