@@ -15,15 +15,11 @@ pub fn json_schema() -> Value {
 fn keep_prose(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            for (key, value) in map {
-                match value {
-                    Value::String(text) if key == "description" => {
-                        let end = ["\n\n```", "\n\n# "].iter().filter_map(|mark| text.find(mark)).min();
-                        text.truncate(end.unwrap_or(text.len()));
-                    }
-                    value => keep_prose(value),
-                }
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                let end = ["\n\n```", "\n\n# "].iter().filter_map(|mark| text.find(mark)).min();
+                text.truncate(end.unwrap_or(text.len()));
             }
+            map.values_mut().for_each(keep_prose);
         }
         Value::Array(values) => values.iter_mut().for_each(keep_prose),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
