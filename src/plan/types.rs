@@ -254,7 +254,7 @@ pub struct Rerank {
     /// How much the cross-encoder's score adds to the fused one, above 0: both are standardised over the candidates that
     /// were read, and the final score is `fused + weight * cross_encoder`. Default null: the cross-encoder alone decides.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub weight: Option<f64>,
     /// How many of a document's best passages are read, 1 to 100; the best one counts. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
