@@ -122,7 +122,9 @@ fn merge_sources(readers: &[SegmentReader]) -> Result<(Vec<MergeSource>, u32)> {
             targets[doc as usize] = Some(next);
             next += 1;
         }
-        let (_, fields) = open_vec_file(reader)?;
+        let (container, fields) = open_vec_file(reader)?;
+        // Damaged numbers must not be copied under a fresh checksum.
+        container.verify()?;
         sources.push(MergeSource { fields, targets });
     }
     Ok((sources, next))

@@ -99,6 +99,9 @@ pub enum DenseMode {
     Auto,
     /// Looks at every vector.
     Exact,
+    /// Walks every graph there is, also where a scan is taken to be faster: for measurements. A walk that finds too few documents
+    /// still becomes a scan.
+    Walk,
 }
 
 /// A question to [`DenseReader::search`].
@@ -329,7 +332,12 @@ impl DenseReader {
             let Some(field) = segment.field(query.field) else { continue };
             let filter = query.filter.map(|filter| &filter[segment_ord as usize]);
             let search = GraphSearch { segment_ord, reader, field, filter };
-            if query.mode == DenseMode::Auto && search.is_worth_a_walk(breadth(query)) {
+            let walk = match query.mode {
+                DenseMode::Auto => search.is_worth_a_walk(breadth(query)),
+                DenseMode::Exact => false,
+                DenseMode::Walk => field.graph.is_some(),
+            };
+            if walk {
                 walks.push(search);
             } else {
                 tasks.push(search.scan());
