@@ -438,18 +438,38 @@ impl<'a> GraphSearch<'a> {
                 walk.ordinals.len()
             };
             if distinct >= asked.depth {
-                outcome.work.rescored += walk.ordinals.len() as u64;
-                let scored = walk.ordinals.into_iter().map(|ordinal| Scored {
-                    address: DocAddress::new(self.segment_ord, docs[ordinal as usize]),
-                    ordinal,
-                    key: vectors.key(query, ordinal as usize),
-                });
-                outcome.scored = Some(best(scored.collect(), asked.depth));
+                outcome.scored = Some(self.rescore(query, walk.ordinals, asked.depth, &mut outcome.work));
                 return Ok(outcome);
             }
             count *= 2;
         }
         Ok(outcome)
+    }
+
+    /// Scores what a walk found from the finest copy; documents with several vectors by all of them, of which the walk may
+    /// have seen another than the best.
+    fn rescore(&self, query: &PreparedQuery, ordinals: Vec<u32>, depth: usize, work: &mut Work) -> Vec<Scored> {
+        let vectors = &self.field.vectors;
+        let docs = vectors.docs();
+        if !vectors.params.multi {
+            work.rescored += ordinals.len() as u64;
+            let scored = ordinals.into_iter().map(|ordinal| Scored {
+                address: DocAddress::new(self.segment_ord, docs[ordinal as usize]),
+                ordinal,
+                key: vectors.key(query, ordinal as usize),
+            });
+            return best(scored.collect(), depth);
+        }
+        let mut found: Vec<u32> = ordinals.into_iter().map(|ordinal| docs[ordinal as usize]).collect();
+        found.sort_unstable();
+        found.dedup();
+        #[expect(clippy::cast_possible_truncation, reason = "ordinals are u32 on disk")]
+        let listed = found.iter().flat_map(|&doc| vectors.ordinals(doc)).map(|ordinal| ordinal as u32).collect();
+        let task = Task { segment_ord: self.segment_ord, field: vectors, allowed: Allowed::Listed(listed) };
+        let (scored, more) = exact::search(&[task], query, depth, f32::NEG_INFINITY);
+        work.scored += more.scored;
+        work.rescored += more.rescored;
+        scored
     }
 
     fn scan(&self) -> Task<'a> {

@@ -14,13 +14,13 @@ fn clustered(seed: u64) -> Vec<f32> {
     (0..DIMS).map(|_| centre.float() + 0.35 * numbers.float()).collect()
 }
 
-/// `num` documents in one segment with a graph.
+/// `num` (at least 600) documents in one segment with a graph.
 fn example(num: u64, params: VectorFieldParams) -> World {
     let params = VectorFieldParams { index: IndexKind::HNSW_DEFAULT, ..params };
-    let mut world = World::in_ram(params, VectorPlugin::with_hnsw_min_vectors(300));
+    let mut world = World::in_ram(params, VectorPlugin::with_hnsw_min_vectors(250));
     for id in 0..num {
         world.put(&format!("d{id}"), vec![clustered(id)]);
-        if id == num / 3 {
+        if id == num / 2 {
             world.commit();
         }
     }
