@@ -350,7 +350,7 @@ impl DenseReader {
         let segment = self.segments.get(scored.address.segment_ord as usize);
         let span =
             segment.and_then(|segment| segment.field(field)).and_then(|f| f.vectors.span(scored.ordinal as usize));
-        let value = similarity.from_key(scored.key);
+        let value = similarity.of_key(scored.key);
         let Scored { address, ordinal, .. } = scored;
         DenseHit { address, score: similarity.score(value), similarity: value, ordinal, span }
     }
