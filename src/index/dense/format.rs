@@ -285,6 +285,7 @@ fn u64_at(bytes: &[u8; HEADER_BYTES], place: usize) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use super::*;
 

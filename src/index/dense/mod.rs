@@ -27,6 +27,7 @@ mod exact;
 mod reader;
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 mod model_tests;
 
 pub use distance::simd_level;

@@ -168,7 +168,7 @@ impl VectorFieldParams {
 impl Similarity {
     /// Turns the key that ranks inside this module (a dot product, or minus the squared distance) into the similarity:
     /// cosine in [-1, 1], a dot product, or minus the Euclidean distance.
-    pub(crate) fn from_key(self, key: f32) -> f32 {
+    pub(crate) fn of_key(self, key: f32) -> f32 {
         match self {
             Similarity::Cosine => key.clamp(-1.0, 1.0),
             Similarity::DotProduct | Similarity::MaxInnerProduct => key,

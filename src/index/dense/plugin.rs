@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tantivy::directory::TerminatingWrite;
+use tantivy::directory::error::OpenReadError;
 use tantivy::error::DataCorruption;
 use tantivy::index::{SegmentComponent, SegmentId};
 use tantivy::indexer::DocIdMapping;
@@ -122,7 +123,9 @@ fn merge_sources(readers: &[SegmentReader]) -> Result<(Vec<MergeSource>, u32)> {
             targets[doc as usize] = Some(next);
             next += 1;
         }
-        let (_, fields) = open_vec_file(reader)?;
+        let (container, fields) = open_vec_file(reader)?;
+        // Damaged numbers must not be copied under a fresh checksum.
+        container.verify()?;
         sources.push(MergeSource { fields, targets });
     }
     Ok((sources, next))
@@ -279,8 +282,19 @@ fn open_fields(
 
 /// Maps one of this plugin's files.
 pub(crate) fn read_component(reader: &SegmentReader, extension: &str) -> Result<tantivy::directory::OwnedBytes> {
-    let slice = reader.open_read(SegmentComponent::Custom(extension.to_string())).map_err(TantivyError::from)?;
-    slice.read_bytes().map_err(|source| Error::from(source).in_file(file_name(reader.segment_id(), extension)))
+    let file = file_name(reader.segment_id(), extension);
+    let slice = match reader.open_read(SegmentComponent::Custom(extension.to_string())) {
+        Ok(slice) => slice,
+        // Tantivy ends every file with a footer, and reports a missing or unreadable one so.
+        Err(OpenReadError::IoError { io_error, .. })
+            if matches!(io_error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData) =>
+        {
+            let message = "the file is truncated; restore the index from a copy, or index again";
+            return Err(Error::corrupt(message).in_file(file).with_source(io_error));
+        }
+        Err(error) => return Err(Error::from(TantivyError::from(error)).in_file(file)),
+    };
+    slice.read_bytes().map_err(|source| Error::from(source).in_file(file))
 }
 
 /// The name of a segment's file inside the index.

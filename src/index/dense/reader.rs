@@ -99,6 +99,9 @@ pub enum DenseMode {
     Auto,
     /// Looks at every vector.
     Exact,
+    /// Walks every graph there is, also where a scan is taken to be faster: for measurements. A walk that finds too few documents
+    /// still becomes a scan.
+    Walk,
 }
 
 /// A question to [`DenseReader::search`].
@@ -169,6 +172,8 @@ pub struct DenseHits {
 #[derive(Clone)]
 pub struct DenseReader {
     searcher: Searcher,
+    /// The schema's vector fields, read once.
+    fields: Arc<[(String, VectorFieldParams)]>,
     segments: Vec<Arc<SegmentVectors>>,
 }
 
@@ -185,7 +190,9 @@ impl DenseReader {
     /// `Corrupt` (naming the file) when a segment's file is damaged, `Io` when it cannot be read.
     pub fn open(searcher: &Searcher, cache: &DenseCache) -> Result<Self> {
         let segments = searcher.segment_readers().iter().map(|reader| cache.segment(reader)).collect::<Result<_>>()?;
-        Ok(Self { searcher: searcher.clone(), segments })
+        let fields = VectorFieldParams::fields_of(searcher.schema())?;
+        let fields = fields.into_iter().map(|(_, name, params)| (name, params)).collect();
+        Ok(Self { searcher: searcher.clone(), fields, segments })
     }
 
     /// The documents whose vectors are closest to the query's, best first; a document counts with its closest vector.
@@ -198,7 +205,7 @@ impl DenseReader {
     /// infinity, or has a length that the field's similarity refuses.
     pub fn search(&self, query: &DenseQuery<'_>) -> Result<DenseHits> {
         let params = self.params(query.field)?;
-        let prepared = prepare(query.vector, &params).map_err(|error| error.in_field(query.field))?;
+        let prepared = prepare(query.vector, params).map_err(|error| error.in_field(query.field))?;
         self.check_filter(query.filter)?;
         if query.depth == 0 {
             return Ok(DenseHits { hits: Vec::new(), cost: DenseCost::default() });
@@ -268,7 +275,7 @@ impl DenseReader {
     /// As [`DenseReader::search`].
     pub fn explain(&self, field: &str, vector: &[f32], address: DocAddress) -> Result<Option<DenseHit>> {
         let params = self.params(field)?;
-        let query = prepare(vector, &params).map_err(|error| error.in_field(field))?;
+        let query = prepare(vector, params).map_err(|error| error.in_field(field))?;
         let segment = self.segments.get(address.segment_ord as usize);
         let Some(found) = segment.and_then(|segment| segment.field(field)) else { return Ok(None) };
         let scored = found.vectors.ordinals(address.doc_id).filter_map(|ordinal| {
@@ -305,11 +312,10 @@ impl DenseReader {
         Ok(())
     }
 
-    fn params(&self, field: &str) -> Result<VectorFieldParams> {
-        let fields = VectorFieldParams::fields_of(self.searcher.schema())?;
-        let found = fields.into_iter().find(|(_, name, _)| name == field);
+    fn params(&self, field: &str) -> Result<&VectorFieldParams> {
+        let found = self.fields.iter().find(|(name, _)| name == field);
         found
-            .map(|(_, _, params)| params)
+            .map(|(_, params)| params)
             .ok_or_else(|| Error::not_found("there is no vector field of this name in the index").in_field(field))
     }
 
@@ -329,7 +335,12 @@ impl DenseReader {
             let Some(field) = segment.field(query.field) else { continue };
             let filter = query.filter.map(|filter| &filter[segment_ord as usize]);
             let search = GraphSearch { segment_ord, reader, field, filter };
-            if query.mode == DenseMode::Auto && search.is_worth_a_walk(breadth(query)) {
+            let walk = match query.mode {
+                DenseMode::Auto => search.is_worth_a_walk(breadth(query)),
+                DenseMode::Exact => false,
+                DenseMode::Walk => field.graph.is_some(),
+            };
+            if walk {
                 walks.push(search);
             } else {
                 tasks.push(search.scan());
@@ -342,7 +353,7 @@ impl DenseReader {
         let segment = self.segments.get(scored.address.segment_ord as usize);
         let span =
             segment.and_then(|segment| segment.field(field)).and_then(|f| f.vectors.span(scored.ordinal as usize));
-        let value = similarity.from_key(scored.key);
+        let value = similarity.of_key(scored.key);
         let Scored { address, ordinal, .. } = scored;
         DenseHit { address, score: similarity.score(value), similarity: value, ordinal, span }
     }
@@ -430,18 +441,38 @@ impl<'a> GraphSearch<'a> {
                 walk.ordinals.len()
             };
             if distinct >= asked.depth {
-                outcome.work.rescored += walk.ordinals.len() as u64;
-                let scored = walk.ordinals.into_iter().map(|ordinal| Scored {
-                    address: DocAddress::new(self.segment_ord, docs[ordinal as usize]),
-                    ordinal,
-                    key: vectors.key(query, ordinal as usize),
-                });
-                outcome.scored = Some(best(scored.collect(), asked.depth));
+                outcome.scored = Some(self.rescore(query, walk.ordinals, asked.depth, &mut outcome.work));
                 return Ok(outcome);
             }
             count *= 2;
         }
         Ok(outcome)
+    }
+
+    /// Scores what a walk found from the finest copy; documents with several vectors by all of them, of which the walk may
+    /// have seen another than the best.
+    fn rescore(&self, query: &PreparedQuery, ordinals: Vec<u32>, depth: usize, work: &mut Work) -> Vec<Scored> {
+        let vectors = &self.field.vectors;
+        let docs = vectors.docs();
+        if !vectors.params.multi {
+            work.rescored += ordinals.len() as u64;
+            let scored = ordinals.into_iter().map(|ordinal| Scored {
+                address: DocAddress::new(self.segment_ord, docs[ordinal as usize]),
+                ordinal,
+                key: vectors.key(query, ordinal as usize),
+            });
+            return best(scored.collect(), depth);
+        }
+        let mut found: Vec<u32> = ordinals.into_iter().map(|ordinal| docs[ordinal as usize]).collect();
+        found.sort_unstable();
+        found.dedup();
+        #[expect(clippy::cast_possible_truncation, reason = "ordinals are u32 on disk")]
+        let listed = found.iter().flat_map(|&doc| vectors.ordinals(doc)).map(|ordinal| ordinal as u32).collect();
+        let task = Task { segment_ord: self.segment_ord, field: vectors, allowed: Allowed::Listed(listed) };
+        let (scored, more) = exact::search(&[task], query, depth, f32::NEG_INFINITY);
+        work.scored += more.scored;
+        work.rescored += more.rescored;
+        scored
     }
 
     fn scan(&self) -> Task<'a> {

@@ -60,6 +60,7 @@ fn best() -> Kernels {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
 mod tests {
     use proptest::prelude::*;
 
