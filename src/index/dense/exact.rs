@@ -5,8 +5,6 @@
 //! that can belong to the answer, and are looked at again in the finest copy, most promising first. Large scans are split
 //! over rayon's threads.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -14,14 +12,20 @@ use tantivy::fastfield::AliveBitSet;
 use tantivy::{DocAddress, DocId};
 
 use super::distance::{Kernels, kernels};
-use super::field::FieldVectors;
+use super::field::{Coarse, FieldVectors};
 use super::params::Similarity;
 use super::quantize::PreparedQuery;
 
-/// Scans that read at least this many bytes are split over threads; below, waking one up costs more than it saves.
-const PARALLEL_BYTES: usize = 1 << 20;
+/// Scans that read at least this many bytes are split over threads. Two threads took about as long as one for half of it
+/// (`benches/dense.rs`), and searches that come at once use the cores better whole. Tests split small scans, too.
+const PARALLEL_BYTES: usize = if cfg!(test) { 1 << 18 } else { 8 << 20 };
 /// Rows a call of the integer kernel, so that its results stay in the first-level cache.
 const BLOCK: usize = 64;
+/// Rows that are looked at more closely, or not, together.
+const CHUNK: usize = 16;
+
+/// How many rows ahead the finest copy is asked for: rows lie apart, and the wait for one is that of a few distances.
+pub(crate) const PREFETCH_ROWS: usize = 4;
 
 /// A segment's part of a scan.
 pub(crate) struct Task<'a> {
@@ -81,10 +85,9 @@ fn search_in_pieces(
         if num_pieces > 1 { pieces.par_iter().map(scan).collect() } else { pieces.iter().map(scan).collect() };
     let mut work = Work { scored: scans.iter().map(|scan| scan.scored).sum(), rescored: 0 };
 
-    let mut floor = Floor::new(depth, least);
-    for scan in &scans {
-        scan.floor.lows.iter().for_each(|&Reverse(Ordered(low))| floor.offer(low));
-    }
+    let mut floor = Floor::new(depth, least, depth);
+    scans.iter().flat_map(|scan| &scan.floor.lows).for_each(|&low| floor.offer(low));
+    floor.tighten();
     let mut found: Vec<(Found, &Piece<'_>)> = scans
         .iter()
         .zip(&pieces)
@@ -100,25 +103,31 @@ fn rescore(found: &[(Found, &Piece<'_>)], query: &PreparedQuery, depth: usize, w
     let mut scored: Vec<Scored> = Vec::with_capacity(found.len().min(4 * depth));
     let multi = found.iter().any(|(_, piece)| piece.task.field.params.multi);
     let mut seen = std::collections::HashSet::new();
-    let mut floor = Floor::new(depth, f32::NEG_INFINITY);
-    for (found, piece) in found {
-        if found.upper < floor.least {
+    // A short lag: what it saves is less than looking at a row.
+    let mut floor = Floor::new(depth, f32::NEG_INFINITY, 1 + depth / 16);
+    for (place, (candidate, piece)) in found.iter().enumerate() {
+        if candidate.upper < floor.least {
             break;
         }
+        if let Some((soon, piece)) = found.get(place + PREFETCH_ROWS)
+            && piece.task.field.coarse().is_some()
+        {
+            piece.task.field.prefetch(soon.ordinal as usize);
+        }
         let field = piece.task.field;
-        let ordinal = found.ordinal as usize;
+        let ordinal = candidate.ordinal as usize;
         let key = if field.coarse().is_some() {
             work.rescored += 1;
             field.key(query, ordinal)
         } else {
-            found.upper
+            candidate.upper
         };
         let address = DocAddress::new(piece.task.segment_ord, field.docs()[ordinal]);
         // The first key of a document, though maybe not its best, is a lower end for it.
         if !multi || seen.insert(address) {
             floor.offer(key);
         }
-        scored.push(Scored { address, ordinal: found.ordinal, key });
+        scored.push(Scored { address, ordinal: candidate.ordinal, key });
     }
     best(scored, depth)
 }
@@ -237,28 +246,52 @@ impl BlockScan<'_> {
         let dots = &mut dots[..range.len()];
         let rows = &coarse.codes[range.start * coarse.dims..range.end * coarse.dims];
         (self.kernels.dot_rows_i16_i8)(&self.query.levels, rows, dots);
-        let scales = &coarse.scales[range.clone()];
-        let norms = &coarse.norms[range.clone()];
-        let l2 = self.field.params.similarity == Similarity::L2Norm;
-        for (place, (&doc, &dot)) in docs.iter().zip(dots.iter()).enumerate() {
-            let ordinal = range.start + place;
-            let error_norm = coarse.errors.map_or(0.0, |errors| errors[ordinal]);
-            #[expect(clippy::cast_precision_loss, reason = "the bound's slack covers the rounding")]
-            let estimate = dot as f32 * (self.query.step * scales[place]);
-            let (estimate, error) = if l2 {
-                let squared = self.query.norm * self.query.norm - 2.0 * estimate + norms[place] * norms[place];
-                (-squared, self.query.l2_error(norms[place], error_norm))
-            } else {
-                (estimate, self.query.dot_error(norms[place], error_norm))
-            };
-            if estimate + error < scan.floor.least {
+        let intervals = self.intervals(&coarse, &range, dots);
+        for (place, chunk) in intervals.uppers[..range.len()].chunks(CHUNK).enumerate() {
+            // Without branches, so that the compiler makes vector instructions of it; most chunks end here.
+            if !chunk.iter().fold(false, |any, &upper| any | (upper >= scan.floor.least)) {
                 continue;
             }
-            if alive.is_none_or(|alive| alive.is_alive(doc)) {
-                scan.offer(doc, ordinal, estimate - error, estimate + error);
+            for (place, &upper) in (place * CHUNK..).zip(chunk) {
+                if upper >= scan.floor.least && alive.is_none_or(|alive| alive.is_alive(docs[place])) {
+                    scan.offer(docs[place], range.start + place, intervals.lowers[place], upper);
+                }
             }
         }
     }
+
+    /// Between what the exact keys of a block's vectors lie, given the products of their codes with the query's levels.
+    #[inline]
+    fn intervals(&self, coarse: &Coarse<'_>, range: &Range<usize>, dots: &[i32]) -> Intervals {
+        let mut intervals = Intervals { lowers: [0.0; BLOCK], uppers: [0.0; BLOCK] };
+        let Intervals { lowers, uppers } = &mut intervals;
+        let errors = coarse.errors.map_or(&[0.0; BLOCK][..range.len()], |errors| &errors[range.clone()]);
+        let stored = coarse.norms[range.clone()].iter().zip(errors).zip(&coarse.scales[range.clone()]);
+        let rows = lowers.iter_mut().zip(uppers.iter_mut()).zip(dots.iter().zip(stored));
+        let query = self.query;
+        #[expect(clippy::cast_precision_loss, reason = "the bound's slack covers the rounding")]
+        let product = |dot: i32, scale: f32| dot as f32 * (query.step * scale);
+        if self.field.params.similarity == Similarity::L2Norm {
+            for ((lower, upper), (&dot, ((&norm, &error), &scale))) in rows {
+                let estimate = -(query.norm * query.norm - 2.0 * product(dot, scale) + norm * norm);
+                let error = query.l2_error(norm, error);
+                (*lower, *upper) = (estimate - error, estimate + error);
+            }
+        } else {
+            for ((lower, upper), (&dot, ((&norm, &error), &scale))) in rows {
+                let estimate = product(dot, scale);
+                let error = query.dot_error(norm, error);
+                (*lower, *upper) = (estimate - error, estimate + error);
+            }
+        }
+        intervals
+    }
+}
+
+/// Of the vectors of a block.
+struct Intervals {
+    lowers: [f32; BLOCK],
+    uppers: [f32; BLOCK],
 }
 
 /// A vector that may belong to the answer.
@@ -280,7 +313,7 @@ struct Scan {
 
 impl Scan {
     fn new(depth: usize, least: f32) -> Self {
-        Self { floor: Floor::new(depth, least), found: Vec::new(), scored: 0, current: None }
+        Self { floor: Floor::new(depth, least, depth.max(64)), found: Vec::new(), scored: 0, current: None }
     }
 
     /// A vector whose key lies in [lower, upper]; documents come in ascending order.
@@ -305,58 +338,51 @@ impl Scan {
         if let Some((_, low)) = self.current.take() {
             self.floor.offer(low);
         }
+        self.floor.tighten();
         let least = self.floor.least;
         self.found.retain(|found| found.upper >= least);
         self
     }
 }
 
-/// The `depth` largest numbers seen: the least of them is a floor for all others.
+/// A floor under the `depth` largest numbers seen. It is found by selection, from time to time, which costs a fraction of
+/// keeping a heap; in between it may lag behind.
 #[derive(Debug)]
 struct Floor {
     depth: usize,
     /// What a number must reach.
     least: f32,
-    lows: BinaryHeap<Reverse<Ordered>>,
+    /// The largest numbers, and at most `slack` others that came since the last selection.
+    lows: Vec<f32>,
+    slack: usize,
 }
 
 impl Floor {
-    fn new(depth: usize, least: f32) -> Self {
-        Self { depth, least, lows: BinaryHeap::with_capacity((depth + 1).min(1 << 16)) }
+    /// * `depth`: at least 1.
+    /// * `slack`: how many numbers the floor may lag behind, at least 1.
+    fn new(depth: usize, least: f32, slack: usize) -> Self {
+        Self { depth, least, lows: Vec::with_capacity(depth.saturating_add(slack).min(1 << 14)), slack }
     }
 
     #[inline]
     fn offer(&mut self, number: f32) {
+        if number >= self.least || self.lows.len() < self.depth {
+            self.lows.push(number);
+            let first = self.lows.len() == self.depth;
+            if first || self.lows.len() >= self.depth.saturating_add(self.slack) {
+                self.tighten();
+            }
+        }
+    }
+
+    /// Catches up.
+    fn tighten(&mut self) {
         if self.lows.len() < self.depth {
-            self.lows.push(Reverse(Ordered(number)));
-        } else if let Some(mut low) = self.lows.peek_mut()
-            && number > low.0.0
-        {
-            *low = Reverse(Ordered(number));
+            return;
         }
-        if self.lows.len() == self.depth
-            && let Some(Reverse(Ordered(low))) = self.lows.peek()
-        {
-            self.least = self.least.max(*low);
-        }
-    }
-}
-
-/// Floats by their total order.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Ordered(f32);
-
-impl Eq for Ordered {}
-
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
+        let (_, &mut low, _) = self.lows.select_nth_unstable_by(self.depth - 1, |a, b| b.total_cmp(a));
+        self.lows.truncate(self.depth);
+        self.least = self.least.max(low);
     }
 }
 

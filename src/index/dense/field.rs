@@ -2,8 +2,8 @@
 
 use tantivy::DocId;
 
-use super::bytes::Numbers;
-use super::distance::{Kernels, kernels};
+use super::bytes::{Numbers, as_bytes};
+use super::distance::{Kernels, kernels, prefetch};
 use super::format::{Container, FieldEntry};
 use super::params::{Element, Similarity, VectorFieldParams};
 use super::quantize::PreparedQuery;
@@ -132,6 +132,16 @@ impl FieldVectors {
                 let scale = self.scales.as_ref().map_or(0.0, |scales| scales.as_slice()[ordinal]);
                 Row::Int8 { codes: &numbers.as_slice()[range], scale }
             }
+        }
+    }
+
+    /// Asks for a row of the finest copy, which [`FieldVectors::key`] will soon read.
+    #[inline]
+    pub(crate) fn prefetch(&self, ordinal: usize) {
+        match self.row(ordinal) {
+            Row::F32(row) => prefetch(as_bytes(row)),
+            Row::F16(row) => prefetch(as_bytes(row)),
+            Row::Int8 { codes, .. } => prefetch(as_bytes(codes)),
         }
     }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use tantivy::index::SegmentId;
 use tantivy::{BitSet, DocAddress, Searcher, SegmentReader};
 
-use super::exact::{self, Allowed, Scored, Task, Work, best};
+use super::exact::{self, Allowed, PREFETCH_ROWS, Scored, Task, Work, best};
 use super::field::FieldVectors;
 use super::format::{Container, GRAPH_MAGIC};
 use super::graph::{FieldGraph, GraphDirectory};
@@ -441,7 +441,7 @@ impl<'a> GraphSearch<'a> {
                 walk.ordinals.len()
             };
             if distinct >= asked.depth {
-                outcome.scored = Some(self.rescore(query, walk.ordinals, asked.depth, &mut outcome.work));
+                outcome.scored = Some(self.rescore(query, &walk.ordinals, asked.depth, &mut outcome.work));
                 return Ok(outcome);
             }
             count *= 2;
@@ -451,19 +451,21 @@ impl<'a> GraphSearch<'a> {
 
     /// Scores what a walk found from the finest copy; documents with several vectors by all of them, of which the walk may
     /// have seen another than the best.
-    fn rescore(&self, query: &PreparedQuery, ordinals: Vec<u32>, depth: usize, work: &mut Work) -> Vec<Scored> {
+    fn rescore(&self, query: &PreparedQuery, ordinals: &[u32], depth: usize, work: &mut Work) -> Vec<Scored> {
         let vectors = &self.field.vectors;
         let docs = vectors.docs();
         if !vectors.params.multi {
             work.rescored += ordinals.len() as u64;
-            let scored = ordinals.into_iter().map(|ordinal| Scored {
-                address: DocAddress::new(self.segment_ord, docs[ordinal as usize]),
-                ordinal,
-                key: vectors.key(query, ordinal as usize),
+            let scored = ordinals.iter().enumerate().map(|(place, &ordinal)| {
+                if let Some(&soon) = ordinals.get(place + PREFETCH_ROWS) {
+                    vectors.prefetch(soon as usize);
+                }
+                let address = DocAddress::new(self.segment_ord, docs[ordinal as usize]);
+                Scored { address, ordinal, key: vectors.key(query, ordinal as usize) }
             });
             return best(scored.collect(), depth);
         }
-        let mut found: Vec<u32> = ordinals.into_iter().map(|ordinal| docs[ordinal as usize]).collect();
+        let mut found: Vec<u32> = ordinals.iter().map(|&ordinal| docs[ordinal as usize]).collect();
         found.sort_unstable();
         found.dedup();
         #[expect(clippy::cast_possible_truncation, reason = "ordinals are u32 on disk")]

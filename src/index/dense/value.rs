@@ -179,7 +179,11 @@ fn to_u32(number: usize) -> Result<u32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "tests may panic, their numbers are small")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests may panic, their numbers are small"
+)]
 mod tests {
     use proptest::prelude::*;
 

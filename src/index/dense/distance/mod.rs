@@ -44,6 +44,21 @@ pub(crate) fn kernels() -> &'static Kernels {
     KERNELS.get_or_init(best)
 }
 
+/// Asks for bytes that will be read soon, so that the wait for them overlaps other work. Changes nothing else.
+#[inline]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        // SAFETY: a prefetch reads nothing that the program could see, and the address lies in a live slice.
+        #[expect(unsafe_code, reason = "an instruction without a safe form")]
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
+
 /// The name of the instruction set in use: `avx512-vnni`, `avx2` or `portable`.
 pub fn simd_level() -> &'static str {
     kernels().name
