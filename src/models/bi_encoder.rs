@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::describe::{ModelDescription, Similarity, TOKENIZER_FILE};
+use super::describe::TOKENIZER_FILE;
 use super::inference::{Inference, Output};
 use super::locate::LocatedModel;
 use super::pooling::{normalise, pool};
@@ -22,7 +22,6 @@ const TEXT_OUTPUTS: [&str; 3] = ["sentence_embedding", "dense_vecs", "pooler_out
 #[derive(Debug)]
 pub struct OnnxBiEncoder {
     fingerprint: ModelFingerprint,
-    description: ModelDescription,
     tokenizer: ModelTokenizer,
     inference: Inference,
 }
@@ -39,12 +38,7 @@ impl OnnxBiEncoder {
         let sessions = SessionPool::open(&model.onnx(), threads, memory_bytes)?;
         let wanted: &[&str] = if fingerprint.pooling == Pooling::None { &TEXT_OUTPUTS } else { &TOKEN_OUTPUTS };
         let inference = Inference::open(sessions, &model.description, memory_bytes, tokenizer.pad_id(), wanted)?;
-        Ok(Self { fingerprint, description: model.description.clone(), tokenizer, inference })
-    }
-
-    /// What is known about the model.
-    pub fn description(&self) -> &ModelDescription {
-        &self.description
+        Ok(Self { fingerprint, tokenizer, inference })
     }
 
     fn embed(&self, prefix: &str, texts: &[&str]) -> Result<Embeddings> {
@@ -101,7 +95,7 @@ impl OnnxBiEncoder {
         };
         let mut vector = vec![0.0; dims];
         pool(self.fingerprint.pooling, hidden, num_tokens, &mut vector);
-        if self.description.similarity == Similarity::Cosine {
+        if self.fingerprint.normalized {
             normalise(&mut vector);
         }
         if vector.iter().any(|value| !value.is_finite()) {
@@ -138,10 +132,6 @@ impl BiEncoder for OnnxBiEncoder {
 
     fn embed_passages(&self, passages: &[&str]) -> Result<Embeddings> {
         self.embed(&self.fingerprint.passage_prefix, passages)
-    }
-
-    fn similarity(&self) -> Similarity {
-        self.description.similarity
     }
 }
 

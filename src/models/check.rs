@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::describe::{ModelKind, Similarity};
+use super::describe::ModelKind;
 use super::locate::Place;
 use super::{BiEncoder, CrossEncoder, ModelFingerprint};
 use crate::error::Result;
@@ -82,7 +82,7 @@ pub(super) fn check_bi_encoder(encoder: &dyn BiEncoder, loaded: Loaded) -> Resul
     let alone = encoder.embed_passages(&[OTHER])?;
     let rows: Vec<&[f32]> = passages.rows().collect();
     if let (&[relevant, other], Some(query)) = (rows.as_slice(), query.rows().next()) {
-        if encoder.similarity() == Similarity::Cosine && rows.iter().any(|row| (dot(row, row) - 1.0).abs() > 1e-3) {
+        if fingerprint.normalized && rows.iter().any(|row| (dot(row, row) - 1.0).abs() > 1e-3) {
             problems.push("vectors are not of length 1".to_string());
         }
         if dot(query, relevant) <= dot(query, other) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::ModelFingerprint;
 use super::catalogue::{self, CatalogueEntry};
-use super::describe::{DESCRIPTION_FILE, ModelDescription, TOKENIZER_FILE, external_data};
+use super::describe::{DESCRIPTION_FILE, ModelDescription, ModelKind, Similarity, TOKENIZER_FILE, external_data};
 use crate::error::{Error, Result};
 
 /// Names a folder of model folders; looked at before those that come with the program.
@@ -77,6 +77,7 @@ impl LocatedModel {
             pooling: description.pooling,
             query_prefix: description.query_prefix.clone(),
             passage_prefix: description.passage_prefix.clone(),
+            normalized: description.kind == ModelKind::BiEncoder && description.similarity == Similarity::Cosine,
             max_tokens: description.max_tokens,
         })
     }

@@ -35,7 +35,7 @@ pub use catalogue::{CatalogueEntry, catalogue};
 pub use check::{CheckReport, EmbeddingSpeed, bench_passages};
 pub use cross_encoder::{OnnxCrossEncoder, open_cross_encoder, sigmoid};
 pub use describe::{DESCRIPTION_FILE, ModelDescription, ModelKind, Similarity, TOKENIZER_FILE};
-pub use embedding_cache::{CACHE_FILE, CacheStats, CachedBiEncoder, EmbeddingCache};
+pub use embedding_cache::{CACHE_FILE, EmbeddingCache};
 pub use locate::{MODELS_ENV, Place};
 pub use registry::{DEFAULT_BI_ENCODER, DEFAULT_INFERENCE_MEMORY_BYTES, ModelInfo, ModelOptions, Models};
 pub use runtime::{LIBRARY_ENV, check_runtime};
@@ -70,11 +70,6 @@ pub trait BiEncoder: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`ErrorKind::Model`](crate::ErrorKind::Model) when inference fails.
     fn embed_passages(&self, passages: &[&str]) -> Result<Embeddings>;
-
-    /// How the vectors are meant to be compared; cosine unless the model says otherwise.
-    fn similarity(&self) -> Similarity {
-        Similarity::Cosine
-    }
 }
 
 /// Vectors of a batch: `[len, dims]`, row-major, normalised to length 1 where the model's similarity is cosine.
@@ -84,9 +79,9 @@ pub struct Embeddings {
     pub dims: usize,
     /// `len * dims` numbers.
     pub values: Vec<f32>,
-    /// Tokens that were read, special tokens included; 0 when every text was found in a cache.
+    /// Tokens that were read, special tokens included.
     pub num_tokens: u64,
-    /// Texts that were cut off at the model's longest input; only those that were embedded now, not those found in a cache.
+    /// Texts that were cut off at the model's longest input.
     pub num_truncated: u64,
 }
 
@@ -144,6 +139,8 @@ pub struct ModelFingerprint {
     pub query_prefix: String,
     /// Put before a passage.
     pub passage_prefix: String,
+    /// Whether vectors have length 1 (cosine); otherwise the dot product of the raw vectors ranks.
+    pub normalized: bool,
     /// Longest input in tokens, special tokens included.
     pub max_tokens: usize,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::catalogue::{self, CatalogueEntry};
 use super::check::{CheckReport, Loaded, check_bi_encoder, check_cross_encoder};
 use super::cross_encoder::OnnxCrossEncoder;
 use super::describe::{ModelDescription, ModelKind};
-use super::embedding_cache::{CacheStats, CachedBiEncoder, DEFAULT_MAX_BYTES, EmbeddingCache};
+use super::embedding_cache::{DEFAULT_MAX_BYTES, EmbeddingCache};
 use super::locate::{LocatedModel, Meaning, Place, Places};
 use super::{BiEncoder, CrossEncoder};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub const DEFAULT_BI_ENCODER: &str = "bge-small-en-v1.5";
 
 /// Memory that inference may use when nothing else is said.
-pub const DEFAULT_INFERENCE_MEMORY_BYTES: u64 = 512 << 20;
+pub const DEFAULT_INFERENCE_MEMORY_BYTES: usize = 512 << 20;
 
 /// How [`Models`] finds and runs models.
 #[derive(Debug, Clone)]
@@ -33,11 +33,11 @@ pub struct ModelOptions {
     pub cache_dir: Option<PathBuf>,
     /// Never ask the Hugging Face hub.
     pub offline: bool,
-    /// Cores to use, at least 1.
-    pub threads: usize,
+    /// Cores to use; every one when `None`.
+    pub threads: Option<usize>,
     /// What inference may use, in bytes: activations of all runs at once, and copies of weights beyond the first. A single text
     /// that needs more is run nevertheless.
-    pub inference_memory_bytes: u64,
+    pub inference_memory_bytes: usize,
 }
 
 impl Default for ModelOptions {
@@ -47,7 +47,7 @@ impl Default for ModelOptions {
             models_dir: None,
             cache_dir: default_cache_dir(),
             offline: std::env::var("HF_HUB_OFFLINE").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false")),
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: None,
             inference_memory_bytes: DEFAULT_INFERENCE_MEMORY_BYTES,
         }
     }
@@ -75,7 +75,8 @@ type Slot<T> = Arc<Mutex<Option<Arc<T>>>>;
 pub struct Models {
     options: ModelOptions,
     places: Places,
-    cache: Option<Arc<EmbeddingCache>>,
+    cache: Option<EmbeddingCache>,
+    default_cross_encoder: OnceLock<Option<String>>,
     bi_encoders: Mutex<HashMap<String, Slot<OnnxBiEncoder>>>,
     cross_encoders: Mutex<HashMap<String, Slot<OnnxCrossEncoder>>>,
 }
@@ -94,8 +95,15 @@ impl Models {
             cache_dir: options.cache_dir.clone(),
             offline: options.offline,
         };
-        let cache = options.cache_dir.as_ref().map(|folder| Arc::new(EmbeddingCache::open(folder, DEFAULT_MAX_BYTES)));
-        Self { options, places, cache, bi_encoders: Mutex::default(), cross_encoders: Mutex::default() }
+        let cache = options.cache_dir.as_ref().map(|folder| EmbeddingCache::open(folder, DEFAULT_MAX_BYTES));
+        Self {
+            options,
+            places,
+            cache,
+            default_cross_encoder: OnceLock::new(),
+            bi_encoders: Mutex::default(),
+            cross_encoders: Mutex::default(),
+        }
     }
 
     /// The options it was made with.
@@ -103,29 +111,23 @@ impl Models {
         &self.options
     }
 
-    /// The bi-encoder of this name, folder or repository. Its passages go through the embedding cache.
+    /// The cache of passage vectors; `None` when there is no cache folder.
+    pub fn embedding_cache(&self) -> Option<&EmbeddingCache> {
+        self.cache.as_ref()
+    }
+
+    /// The bi-encoder of this name, folder or repository. It does not use [`Models::embedding_cache`] by itself.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown name, [`ErrorKind::Model`](crate::ErrorKind::Model) when
     /// it cannot be had or loaded, or is a cross-encoder, [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) when a file is damaged.
     pub fn bi_encoder(&self, name: &str) -> Result<Arc<dyn BiEncoder>> {
-        let encoder = self.bi_encoder_without_cache(name)?;
-        Ok(match &self.cache {
-            Some(cache) => Arc::new(CachedBiEncoder::new(encoder, cache.clone())),
-            None => encoder,
-        })
-    }
-
-    /// As [`Models::bi_encoder`], but every passage is embedded: for measuring.
-    ///
-    /// # Errors
-    /// As [`Models::bi_encoder`].
-    pub fn bi_encoder_without_cache(&self, name: &str) -> Result<Arc<OnnxBiEncoder>> {
         let meaning = Meaning::of(name)?;
-        shared(&self.bi_encoders, meaning.canonical(), || {
+        let encoder = shared(&self.bi_encoders, meaning.canonical(), || {
             let located = self.located(&meaning, ModelKind::BiEncoder)?;
-            OnnxBiEncoder::open(&located, self.options.threads, self.options.inference_memory_bytes)
-        })
+            OnnxBiEncoder::open(&located, self.threads(), self.memory_bytes())
+        })?;
+        Ok(encoder)
     }
 
     /// The cross-encoder of this name, folder or repository.
@@ -136,7 +138,7 @@ impl Models {
         let meaning = Meaning::of(name)?;
         let encoder = shared(&self.cross_encoders, meaning.canonical(), || {
             let located = self.located(&meaning, ModelKind::CrossEncoder)?;
-            OnnxCrossEncoder::open(&located, self.options.threads, self.options.inference_memory_bytes)
+            OnnxCrossEncoder::open(&located, self.threads(), self.memory_bytes())
         })?;
         Ok(encoder)
     }
@@ -195,7 +197,7 @@ impl Models {
     pub fn check(&self, name: &str) -> Result<CheckReport> {
         let located = self.places.locate(&Meaning::of(name)?)?;
         let started = Instant::now();
-        let (threads, memory) = (self.options.threads, self.options.inference_memory_bytes);
+        let (threads, memory) = (self.threads(), self.memory_bytes());
         match located.description.kind {
             ModelKind::BiEncoder => {
                 let encoder = OnnxBiEncoder::open(&located, threads, memory)?;
@@ -208,9 +210,25 @@ impl Models {
         }
     }
 
-    /// How often the embedding cache helped; zeros without one.
-    pub fn cache_stats(&self) -> CacheStats {
-        self.cache.as_ref().map(|cache| cache.stats()).unwrap_or_default()
+    /// The cross-encoder that is used when none is named: the first by name of those that come with the program, else of
+    /// those in the cache; `None` when there is none. Looked up once.
+    pub fn default_cross_encoder(&self) -> Option<String> {
+        let find = || {
+            let mut found: Vec<LocatedModel> = self.places.local_models();
+            found.retain(|model| model.description.kind == ModelKind::CrossEncoder);
+            found.sort_by_key(|model| model.place != Place::Shipped);
+            found.into_iter().next().map(|model| model.name)
+        };
+        self.default_cross_encoder.get_or_init(find).clone()
+    }
+
+    fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.options.threads.unwrap_or_else(all).max(1)
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.options.inference_memory_bytes as u64
     }
 
     fn located(&self, meaning: &Meaning, wanted: ModelKind) -> Result<LocatedModel> {
@@ -267,7 +285,7 @@ mod tests {
             models_dir: Some(fixture("")),
             cache_dir: cache,
             offline: true,
-            threads: 2,
+            threads: Some(2),
             inference_memory_bytes: 64 << 20,
         })
     }
@@ -275,8 +293,8 @@ mod tests {
     #[test]
     fn a_model_is_loaded_once_whatever_it_is_called() {
         let models = models(None);
-        let first = models.bi_encoder_without_cache("minilm").unwrap();
-        let second = models.bi_encoder_without_cache("sentence-transformers/all-MiniLM-L6-v2").unwrap();
+        let first = models.bi_encoder("minilm").unwrap();
+        let second = models.bi_encoder("sentence-transformers/all-MiniLM-L6-v2").unwrap();
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(first.fingerprint().name, "all-MiniLM-L6-v2");
     }
@@ -291,15 +309,15 @@ mod tests {
     }
 
     #[test]
-    fn passages_are_cached_and_queries_are_not() {
+    fn the_default_cross_encoder_is_one_of_this_machine() {
+        assert_eq!(models(None).default_cross_encoder().as_deref(), Some("tiny-cross-encoder"));
+    }
+
+    #[test]
+    fn no_cache_folder_means_no_cache() {
         let folder = tempfile::tempdir().unwrap();
-        let texts = ["the river", "the war"];
-        let first =
-            models(Some(folder.path().into())).bi_encoder("tiny-bi-encoder").unwrap().embed_passages(&texts).unwrap();
-        let models = models(Some(folder.path().into()));
-        let again = models.bi_encoder("tiny-bi-encoder").unwrap().embed_passages(&texts).unwrap();
-        assert_eq!((&again.values, again.num_tokens), (&first.values, 0));
-        assert_eq!(models.cache_stats().num_hits, 2);
+        assert!(models(None).embedding_cache().is_none());
+        assert!(models(Some(folder.path().into())).embedding_cache().is_some());
     }
 
     #[test]
