@@ -23,7 +23,7 @@ mod with_hub {
     use crate::models::locate::{LocatedModel, Place};
 
     /// How long the hub may take to say what a repository holds.
-    const FIRST_ANSWER: Duration = Duration::from_secs(20);
+    const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
     /// What a description is made of; a repository need not have all.
     const CONFIGURATION: [&str; 6] = [

@@ -197,8 +197,9 @@ impl Places {
             super::hub::download(repository, entry)
         };
         fetched.map_err(|error| {
-            let name = entry.map_or(repository.replace('/', "--"), |entry| entry.name.clone());
-            let cache = self.cache_root().map_or(String::new(), |root| format!(" put its files into {};", root.join(&name).display()));
+            let name = entry.map_or(repository, |entry| &entry.name);
+            let folder = self.cache_root().map(|root| root.join(name.replace('/', "--")));
+            let cache = folder.map_or(String::new(), |folder| format!(" put its files into {};", folder.display()));
             Error::model(format!(
                 "model {name:?} is not on this machine and cannot be had from the Hugging Face hub ({}); without the hub: use a \
                  model that comes with the program ({});{cache} or give the path of a folder with {TOKENIZER_FILE}, an ONNX \

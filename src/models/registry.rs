@@ -173,10 +173,10 @@ impl Models {
         match meaning {
             Meaning::Known(entry) => Ok(info_of_entry(entry)),
             Meaning::Repository(repository) => {
-                let text = format!(
-                    "nothing is known about {repository} before it is downloaded; `bifocal models pull {repository}` does that"
-                );
-                Err(Error::not_found(text))
+                let how = format!("`bifocal models pull {repository}` downloads it");
+                Err(Error::not_found(format!(
+                    "nothing is known about {repository} before it is on this machine; {how}"
+                )))
             }
             Meaning::Folder(_) | Meaning::Name(_) => self.places.locate(&meaning).map(info_of_located),
         }
