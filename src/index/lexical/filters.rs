@@ -51,6 +51,19 @@ impl std::fmt::Debug for Filter {
 }
 
 impl Filter {
+    /// Whether it rewrites characters one by one, so that it also fits a part of a word.
+    pub(super) fn is_normalizing(&self) -> bool {
+        match self {
+            Filter::Lowercase | Filter::TurkishLowercase | Filter::GreekLowercase | Filter::DecimalDigits => true,
+            Filter::Stop(_)
+            | Filter::EnglishPossessive
+            | Filter::Apostrophe
+            | Filter::Elision(_)
+            | Filter::PorterStem
+            | Filter::Snowball(_) => false,
+        }
+    }
+
     /// Rewrites `term` in place; `false` drops it.
     pub(super) fn apply(&self, term: &mut String) -> bool {
         match self {
