@@ -149,7 +149,8 @@ mod tests {
             prop_assert!(text.get(fragment.range.clone()).is_some());
             let shown = mark(&text, &fragment.range, &matches, &HighlightStyle::PLAIN);
             let plain: String = shown.trim_start_matches('…').trim_end_matches('…').to_string();
-            prop_assert!(text.replace(char::is_control, "\u{fffd}").contains(&plain) || text.contains('…') || text.contains(char::is_control));
+            let is_part = text.contains(&plain) || text.contains('…') || text.contains(char::is_control);
+            prop_assert!(is_part);
         }
     }
 }
