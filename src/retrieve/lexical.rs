@@ -270,3 +270,6 @@ impl LexicalSearcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,14 +230,18 @@ impl Compiler<'_> {
             } else {
                 vec![Term::from_field_text(field.field, &token.term)]
             };
-            let mut doc_freq = 0;
+            // As in Lucene, every term that may stand at a place adds its idf.
+            let mut is_indexed = false;
             for term in &terms {
-                doc_freq = doc_freq.max(self.searcher.doc_freq(term)?);
+                let doc_freq = self.searcher.doc_freq(term)?;
+                if doc_freq > 0 {
+                    sum_idf += statistics.idf(doc_freq);
+                    is_indexed = true;
+                }
             }
-            if doc_freq == 0 {
+            if !is_indexed {
                 return Ok(None);
             }
-            sum_idf += statistics.idf(doc_freq);
             slots.push(PhraseSlot { offset: token.position - first, terms });
         }
         if let ([slot], false) = (slots.as_slice(), query.prefix) {
