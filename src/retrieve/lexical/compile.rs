@@ -244,10 +244,10 @@ impl Compiler<'_> {
             }
             slots.push(PhraseSlot { offset: token.position - first, terms });
         }
-        if let ([slot], false) = (slots.as_slice(), query.prefix) {
-            if let Some(term) = slot.terms.first() {
-                return self.term_leaf(field, term.clone(), boost).map(Some);
-            }
+        if let ([slot], false) = (slots.as_slice(), query.prefix)
+            && let Some(term) = slot.terms.first()
+        {
+            return self.term_leaf(field, term.clone(), boost).map(Some);
         }
         let weight = statistics.weight(boost, sum_idf);
         Ok(Some(Box::new(PhraseLeaf { slots, slop: query.slop, weight, norms: self.norms(field)? })))

@@ -33,24 +33,63 @@ impl Explanation {
 }
 
 impl LexicalSearcher {
-    /// How a query scores one document: for a match query each word's part, otherwise the sum alone. `None` when it does not match.
+    /// How a query scores one document, part by part down to each word's BM25. `None` when it does not match.
     ///
     /// # Errors
     /// As [`LexicalSearcher::top`].
     pub fn explain(&self, query: &Query, address: DocAddress) -> Result<Option<Explanation>> {
-        let Some(score) = self.score(query, address)? else { return Ok(None) };
-        let mut details = Vec::new();
-        if let Query::Match(query) = query {
-            if query.fuzziness.is_none() {
-                for word in self.words(query)?.words.iter().flatten() {
-                    details.extend(self.explain_word(word, address)?);
-                }
-            }
-        }
-        Ok(Some(Explanation { value: f64::from(score), description: "sum of".to_string(), details }))
+        self.explain_part(query, 1.0, address)
     }
 
-    fn explain_word(&self, word: &WordTerm<'_>, address: DocAddress) -> Result<Option<Explanation>> {
+    /// * `boost`: the product of the boosts around the part.
+    fn explain_part(&self, query: &Query, boost: f32, address: DocAddress) -> Result<Option<Explanation>> {
+        let Some(score) = self.score(query, address)? else { return Ok(None) };
+        let mut details = Vec::new();
+        let description = match query {
+            Query::Match(query) if query.fuzziness.is_none() => {
+                for word in self.words(query)?.words.iter().flatten() {
+                    details.extend(self.explain_word(word, boost, address)?);
+                }
+                "sum of the words".to_string()
+            }
+            Query::Bool(query) => {
+                for part in query.must.iter().chain(&query.should) {
+                    details.extend(self.explain_part(part, boost, address)?);
+                }
+                "sum of what must and may match".to_string()
+            }
+            Query::DisMax(query) => {
+                for part in &query.queries {
+                    details.extend(self.explain_part(part, boost, address)?);
+                }
+                format!("maximum, plus {} times the others", query.tie_breaker)
+            }
+            Query::Boost(query) => {
+                let inner = boost * query.boost;
+                details.extend(self.explain_part(&query.query, inner, address)?);
+                format!("boost {}", query.boost)
+            }
+            Query::Phrase(query) => {
+                format!("phrase {:?}, its frequency scored as a term's with the sum of its idfs", query.text)
+            }
+            Query::Match(query) => format!("sum of the words near {:?}", query.text),
+            Query::Fuzzy(query) => format!("sum of the terms near {:?}", query.term),
+            Query::Term(query) => format!("term {:?} of {}", super::values::plain(&query.value), query.field),
+            Query::MatchAll
+            | Query::MatchNone
+            | Query::Terms(_)
+            | Query::Prefix(_)
+            | Query::Wildcard(_)
+            | Query::Regexp(_)
+            | Query::Range(_)
+            | Query::Exists(_)
+            | Query::Ids(_)
+            | Query::ConstantScore(_) => "constant score".to_string(),
+        };
+        Ok(Some(Explanation { value: f64::from(score * boost), description, details }))
+    }
+
+    fn explain_word(&self, word: &WordTerm<'_>, outer_boost: f32, address: DocAddress) -> Result<Option<Explanation>> {
         if !word.field.has_terms() {
             return Ok(None);
         }
@@ -68,12 +107,13 @@ impl LexicalSearcher {
         let statistics = self.statistics(word.field.field)?;
         let doc_freq = self.doc_freq(&word.term)?;
         let idf = statistics.idf(doc_freq);
+        let boost = outer_boost * word.boost;
         let lengths = self.columns(address.segment_ord).and_then(|columns| columns.lengths(word.field.field));
         let length_byte = lengths
             .and_then(|lengths| lengths.bytes.get(address.doc_id as usize).copied())
             .unwrap_or(LENGTH_WITHOUT_NORMS);
         let norm_inverse = statistics.norm_inverses[usize::from(length_byte)];
-        let value = bm25::score(statistics.weight(word.boost, idf), norm_inverse, freq as f32);
+        let value = bm25::score(statistics.weight(boost, idf), norm_inverse, freq as f32);
         let tf = bm25::score(1.0, norm_inverse, freq as f32);
         let params = statistics.params;
         let length = tantivy::fieldnorm::FieldNormReader::id_to_fieldnorm(length_byte);
@@ -81,7 +121,7 @@ impl LexicalSearcher {
             value: f64::from(value),
             description: format!("weight({}:{} in {}), product of", word.name, word.text, address.doc_id),
             details: vec![
-                Explanation::leaf(word.boost * (params.k1 + 1.0), "boost, with the factor k1 + 1"),
+                Explanation::leaf(boost * (params.k1 + 1.0), "boost, with the factor k1 + 1"),
                 Explanation {
                     value: f64::from(idf),
                     description: "idf, computed as ln(1 + (N - n + 0.5) / (n + 0.5)) from".to_string(),

@@ -118,11 +118,6 @@ pub(super) struct PhraseScorer {
 }
 
 impl PhraseScorer {
-    /// The phrase's frequency in the current document.
-    pub(super) fn freq(&self) -> f32 {
-        self.freq
-    }
-
     fn find_from(&mut self, mut target: DocId) -> DocId {
         loop {
             self.doc = self.align(target);

@@ -31,10 +31,7 @@ fn in_field(field: Option<String>) -> Vec<BoostedField> {
 }
 
 fn words(field: Option<String>, text: String, fuzziness: Option<Fuzziness>) -> Query {
-    match Query::words(text) {
-        Query::Match(query) => Query::Match(MatchQuery { fields: in_field(field), fuzziness, ..query }),
-        other => other,
-    }
+    Query::Match(MatchQuery { fields: in_field(field), text, fuzziness, ..MatchQuery::default() })
 }
 
 /// The beginning of a word is not analysed, only brought to the case of the field's terms.

@@ -53,11 +53,11 @@ pub(super) fn parse(text: &str, fields: &Fields<'_>) -> Part {
     let structure = Structure::of(text);
     let mut parser = Parser { text, structure, fields, at: 0, end: text.len(), field: None, had_operator: false };
     let part = parser.sequence();
-    match part {
+    if !parser.had_operator && matches!(part, Part::Words { field: None, .. }) {
         // Analyzers see words as they were typed.
-        Part::Words { field: None, .. } if !parser.had_operator => Part::Words { field: None, text: text.to_string() },
-        part => part,
+        return Part::Words { field: None, text: text.to_string() };
     }
+    part
 }
 
 /// Which quotes and parentheses belong together.
