@@ -164,6 +164,14 @@ impl Error {
         self
     }
 
+    /// Names the file and the line of a place, unless they are named already.
+    #[must_use]
+    pub fn at(mut self, place: &Location) -> Self {
+        self.location.file = self.location.file.take().or_else(|| place.file.clone());
+        self.location.line = self.location.line.or(place.line);
+        self
+    }
+
     /// Keeps the error that caused this one.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {

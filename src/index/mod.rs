@@ -157,6 +157,14 @@ impl Index {
         Writer::open(self)
     }
 
+    /// Checks a document's values against the mapping without writing it.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming the field whose value does not fit its type.
+    pub fn check_source(&self, source: &serde_json::Map<String, serde_json::Value>) -> Result<()> {
+        convert::prepare(&self.opened().fields, "check".into(), source).map(|_| ())
+    }
+
     /// Puts a definition with more fields in place of the index's. No writer may be alive.
     ///
     /// # Errors

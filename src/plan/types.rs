@@ -51,6 +51,18 @@ pub struct Plan {
     pub min_score: Option<f64>,
 }
 
+impl Plan {
+    /// Sets the depth of every leg.
+    pub fn set_depth(&mut self, depth: usize) {
+        for leg in &mut self.legs {
+            match leg {
+                Leg::Lexical(leg) => leg.depth = Some(depth),
+                Leg::Dense(leg) => leg.depth = Some(depth),
+            }
+        }
+    }
+}
+
 /// One way of getting candidates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
