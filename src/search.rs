@@ -77,7 +77,7 @@ pub fn search_resolved(
     let mut stages = stages::Stages::default();
 
     let legs = legs::retrieve(searcher, request, plan)?;
-    stages.retrieved(&legs, started);
+    stages.retrieved(&legs, plan, started);
 
     let fusing = Instant::now();
     let fused = fuse_legs(&legs, plan);
@@ -87,7 +87,7 @@ pub fn search_resolved(
     let reranked = passages::rerank(searcher, models, request, plan, &legs, fused)?;
     stages.reranked(&reranked, plan, reranking);
 
-    stages.respond(searcher, request, plan, &legs, reranked, started)
+    stages.respond(searcher, request, plan, reranked, started)
 }
 
 /// Fuses the legs' candidates as the plan says.

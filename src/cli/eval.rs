@@ -103,8 +103,8 @@ fn score_plan(searcher: &Searcher, models: &Models, dataset: &Dataset, plan: &Re
     }
     bar.finish_and_clear();
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times.get(((times.len() as f64 - 1.0) * share).round() as usize).copied().unwrap_or(0.0);
-    Ok(Row { plan: plan.name.clone(), figures: mean(&figures), p50_ms: at(0.5), p95_ms: at(0.95) })
+    let at = |percent: usize| times.get((times.len() - 1) * percent / 100).copied().unwrap_or(0.0);
+    Ok(Row { plan: plan.name.clone(), figures: mean(&figures), p50_ms: at(50), p95_ms: at(95) })
 }
 
 fn print(dataset: &Dataset, rows: &[Row]) {

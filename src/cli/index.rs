@@ -105,13 +105,13 @@ pub(super) fn run(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<()> 
         }
         (false, None) => None,
     };
-    if let (true, Some(index), Some(definition)) = (existing, &index, &given) {
-        if &index.definition() != definition {
-            index.extend_definition(definition).map_err(|error| match &args.mapping {
-                Some(file) => error.in_file(file),
-                None => error,
-            })?;
-        }
+    if let (true, Some(index), Some(definition)) = (existing, &index, &given)
+        && &index.definition() != definition
+    {
+        index.extend_definition(definition).map_err(|error| match &args.mapping {
+            Some(file) => error.in_file(file),
+            None => error,
+        })?;
     }
     let checked = check(args, &spooled, index.as_ref())?;
     if index.is_none() {

@@ -237,7 +237,7 @@ fn whole_number(value: &Value, options: NumberField, wanted: &str) -> Result<Opt
         Value::Number(number) if !number.is_f64() => Ok(whole(&number.to_string())),
         Value::String(text) if options.coerce && text.trim().is_empty() => Ok(None),
         Value::String(text) if options.coerce && whole(text.trim()).is_some() => Ok(whole(text.trim())),
-        _ => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
             let number = float(value, options).ok().flatten().ok_or_else(|| expected(wanted, value))?;
             if number.fract() != 0.0 && !options.coerce {
                 return Err(expected(wanted, value));
@@ -263,7 +263,9 @@ fn boolean(value: &Value) -> Result<Option<bool>> {
         Value::Bool(flag) => Ok(Some(*flag)),
         Value::String(text) if text == "true" => Ok(Some(true)),
         Value::String(text) if text == "false" || text.is_empty() => Ok(Some(false)),
-        _ => Err(expected("true or false", value)),
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            Err(expected("true or false", value))
+        }
     }
 }
 

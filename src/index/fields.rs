@@ -108,21 +108,21 @@ fn numeric(number: NumberField) -> Option<NumericOptions> {
 }
 
 fn vector_params(field: &schema::Field, models: &BTreeMap<String, ModelFingerprint>) -> Result<VectorFieldParams> {
-    match &field.kind {
-        FieldKind::DenseVector(vector) => Ok(vector_field_params(vector)),
-        FieldKind::SemanticText(semantic) => {
-            let Some(model) = models.get(&field.path) else {
-                return Err(Error::internal("has no model in the manifest").in_field(field.path.clone()));
-            };
-            Ok(vector_field_params(&VectorField {
-                dims: model.dims,
-                similarity: if model.normalized { VectorSimilarity::Cosine } else { VectorSimilarity::MaxInnerProduct },
-                element: semantic.element,
-                index: semantic.index,
-            }))
-        }
-        _ => Err(Error::internal("has no vectors").in_field(field.path.clone())),
+    if let FieldKind::DenseVector(vector) = &field.kind {
+        return Ok(vector_field_params(vector));
     }
+    let FieldKind::SemanticText(semantic) = &field.kind else {
+        return Err(Error::internal("has no vectors").in_field(field.path.clone()));
+    };
+    let Some(model) = models.get(&field.path) else {
+        return Err(Error::internal("has no model in the manifest").in_field(field.path.clone()));
+    };
+    Ok(vector_field_params(&VectorField {
+        dims: model.dims,
+        similarity: if model.normalized { VectorSimilarity::Cosine } else { VectorSimilarity::MaxInnerProduct },
+        element: semantic.element,
+        index: semantic.index,
+    }))
 }
 
 fn vector_field_params(vector: &VectorField) -> VectorFieldParams {
@@ -171,9 +171,10 @@ impl IndexFields {
             let in_schema = entry(&field, models)?.is_some();
             mapped.push(IndexField {
                 field: if in_schema { Some(find(&field.path)?) } else { None },
-                analyzer: match &field.kind {
-                    FieldKind::Text(text) => Some(Analyzer::named(&text.analyzer)?),
-                    _ => None,
+                analyzer: if let FieldKind::Text(text) = &field.kind {
+                    Some(Analyzer::named(&text.analyzer)?)
+                } else {
+                    None
                 },
                 vector: if field.is_vector() { Some(vector_params(&field, models)?) } else { None },
                 definition: field,

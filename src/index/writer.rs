@@ -342,10 +342,10 @@ impl<'i> Writer<'i> {
         let vectors = self.embed(&ready, applied)?;
         for (item_idx, field_idx, value) in vectors {
             let field = self.opened.fields.mapped.get(field_idx);
-            if let (Some(Ready::Write(prepared)), Some(field)) = (ready.get_mut(item_idx), field) {
-                if let (Some(field), Some(params)) = (field.field, &field.vector) {
-                    prepared.document.add_custom(field, &value.encode(params)?);
-                }
+            if let (Some(Ready::Write(prepared)), Some(mapped)) = (ready.get_mut(item_idx), field)
+                && let (Some(field), Some(params)) = (mapped.field, &mapped.vector)
+            {
+                prepared.document.add_custom(field, &value.encode(params)?);
             }
         }
         let id_field = self.opened.fields.id;

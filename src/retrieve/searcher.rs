@@ -48,11 +48,7 @@ impl Searcher {
     /// * `default_cross_encoder`: the installation's, if it has one.
     pub fn plan_context(&self, default_cross_encoder: Option<String>) -> PlanContext {
         let table = self.table();
-        let mut context = PlanContext::default();
-        context.lexical_fields =
-            table.iter().filter(|(_, field)| field.indexed).map(|(name, _)| name.to_string()).collect();
-        context.default_lexical_fields = table.defaults().into_iter().map(|(name, _)| name).collect();
-        context.dense_fields = self
+        let dense_fields = self
             .fields()
             .iter()
             .filter(|field| field.definition.is_vector())
@@ -61,13 +57,23 @@ impl Searcher {
                 embeds_queries: matches!(field.definition.kind, FieldKind::SemanticText(_)),
             })
             .collect();
-        let mut semantic = context.dense_fields.iter().filter(|field| field.embeds_queries);
-        context.default_dense_field = match (semantic.next(), semantic.next()) {
-            (Some(only), None) => Some(only.name.clone()),
+        PlanContext {
+            lexical_fields: table.iter().filter(|(_, field)| field.indexed).map(|(name, _)| name.to_string()).collect(),
+            default_lexical_fields: table.defaults().into_iter().map(|(name, _)| name).collect(),
+            dense_fields,
+            default_dense_field: self.default_dense_field().map(str::to_string),
+            default_cross_encoder,
+        }
+    }
+
+    /// The only semantic field; `None` where there are several or none.
+    pub(crate) fn default_dense_field(&self) -> Option<&str> {
+        let mut semantic =
+            self.fields().iter().filter(|field| matches!(field.definition.kind, FieldKind::SemanticText(_)));
+        match (semantic.next(), semantic.next()) {
+            (Some(only), None) => Some(&only.definition.path),
             _ => None,
-        };
-        context.default_cross_encoder = default_cross_encoder;
-        context
+        }
     }
 
     pub(crate) fn source_of(&self, locator: DocLocator) -> Result<Map<String, Value>> {

@@ -53,7 +53,7 @@ impl<'a> PassageReader<'a> {
             ResolvedLegKind::Dense(ResolvedDense { field, .. }) => Some((field.clone(), outcome.vector.as_slice())),
             ResolvedLegKind::Lexical(_) => None,
         });
-        let default = || searcher.plan_context(None).default_dense_field.map(|field| (field, &[][..]));
+        let default = || searcher.default_dense_field().map(|field| (field.to_string(), &[][..]));
         Self { searcher, field: of_leg.or_else(default), num_passages }
     }
 

@@ -25,15 +25,15 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    pub(super) fn retrieved(&mut self, outcomes: &[LegOutcome], started: Instant) {
+    pub(super) fn retrieved(&mut self, outcomes: &[LegOutcome], plan: &ResolvedPlan, started: Instant) {
         self.push("retrieve", started.elapsed(), 0, 0, 0);
-        for outcome in outcomes {
+        for (outcome, leg) in outcomes.iter().zip(&plan.legs) {
             if !outcome.embedding_took.is_zero() {
                 self.push("embed", outcome.embedding_took, 0, 1, outcome.num_tokens);
             }
-            let name = if outcome.vector.is_empty() { "retrieve.lexical" } else { "retrieve.dense" };
+            let name = format!("retrieve.{}", leg.name);
             let took = outcome.took.saturating_sub(outcome.embedding_took);
-            self.push(name, took, outcome.candidates.len(), outcome.num_vectors, 0);
+            self.push(&name, took, outcome.candidates.len(), outcome.num_vectors, 0);
         }
     }
 
@@ -67,7 +67,6 @@ impl Stages {
         searcher: &Searcher,
         request: &SearchRequest,
         plan: &ResolvedPlan,
-        outcomes: &[LegOutcome],
         reranked: Reranked,
         started: Instant,
     ) -> Result<SearchResponse> {
@@ -77,10 +76,8 @@ impl Stages {
             ResolvedLegKind::Dense(dense) => Some(dense.field.as_str()),
             ResolvedLegKind::Lexical(_) => None,
         });
-        let default_field = searcher.plan_context(None).default_dense_field;
-        let passage_field = passage_field.or(default_field.as_deref());
+        let passage_field = passage_field.or_else(|| searcher.default_dense_field());
         let query = self.highlight_query(searcher, request, plan);
-        let _ = outcomes;
         let mut hits = Vec::with_capacity(plan.size);
         let kept =
             reranked.candidates.into_iter().filter(|candidate| plan.min_score.is_none_or(|min| candidate.score >= min));

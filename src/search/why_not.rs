@@ -86,7 +86,7 @@ fn leg_facts(
         score,
         rank: place.map(|(rank, _)| rank),
         searched: SEARCHED,
-        last_score: outcome.candidates.iter().take(leg.depth).last().map(|candidate| candidate.score),
+        last_score: outcome.candidates.iter().take(leg.depth).next_back().map(|candidate| candidate.score),
         explanation: explanation.map_err(|error| Error::internal("cannot write an explanation").with_source(error))?,
     })
 }

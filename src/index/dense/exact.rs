@@ -426,7 +426,7 @@ mod tests {
             let vectors: Vec<f32> = numbers[..docs.len() * 3].iter().map(|&x| f32::from(x)).collect();
             let query = PreparedQuery::new(vec![1.0, -2.0, 1.0]);
             let key = |ordinal: usize| vectors[ordinal * 3] - 2.0 * vectors[ordinal * 3 + 1] + vectors[ordinal * 3 + 2];
-            let odd = |ordinal: &u32| ordinal % 3 != 0;
+            let odd = |ordinal: &u32| !ordinal.is_multiple_of(3);
             let all: Vec<Scored> = (0u32..).zip(&docs)
                 .map(|(ordinal, &doc)| Scored { address: DocAddress::new(4, doc), ordinal, key: key(ordinal as usize) })
                 .collect();
@@ -434,7 +434,7 @@ mod tests {
             let task = |allowed| [Task { segment_ord: 4, field: &field, allowed }];
             let (got, _) = search_in_pieces(&task(Allowed::Alive(None)), &query, depth, f32::NEG_INFINITY, num_pieces);
             prop_assert_eq!(got, best(all.clone(), depth));
-            let listed: Vec<u32> = (0..docs.len() as u32).filter(odd).collect();
+            let listed: Vec<u32> = (0u32..).take(docs.len()).filter(odd).collect();
             let tasks = task(Allowed::Listed(listed));
             let (got, _) = search_in_pieces(&tasks, &query, depth, f32::NEG_INFINITY, num_pieces);
             prop_assert_eq!(got, best(all.into_iter().filter(|scored| odd(&scored.ordinal)).collect(), depth));
