@@ -164,6 +164,14 @@ impl Error {
         self
     }
 
+    /// Names the file and the line of a place, unless they are named already.
+    #[must_use]
+    pub fn at(mut self, place: &Location) -> Self {
+        self.location.file = self.location.file.take().or_else(|| place.file.clone());
+        self.location.line = self.location.line.or(place.line);
+        self
+    }
+
     /// Keeps the error that caused this one.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
@@ -200,16 +208,19 @@ shorthand! {
 
 impl From<std::io::Error> for Error {
     fn from(source: std::io::Error) -> Self {
-        let kind = match source.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
-        };
+        let is_not_found = source.kind() == std::io::ErrorKind::NotFound;
+        let kind = if is_not_found { ErrorKind::NotFound } else { ErrorKind::Io };
         Self::new(kind, source.to_string()).with_source(source)
     }
 }
 
 impl From<tantivy::TantivyError> for Error {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "Tantivy's errors grow with each version; a new one is internal"
+    )]
     fn from(source: tantivy::TantivyError) -> Self {
+        use std::io::ErrorKind as IoKind;
         use tantivy::TantivyError as T;
         use tantivy::directory::error::{LockError, OpenReadError};
         let (kind, message) = match &source {
@@ -224,6 +235,15 @@ impl From<tantivy::TantivyError> for Error {
                 ErrorKind::Corrupt,
                 format!("the index lacks its file {}; restore it from a copy or index again", path.display()),
             ),
+            // The checks of a file's footer: an error of the disk itself has another kind.
+            T::OpenReadError(OpenReadError::IoError { io_error, filepath })
+                if matches!(io_error.kind(), IoKind::UnexpectedEof | IoKind::InvalidData) =>
+            {
+                let file = filepath.display();
+                let message =
+                    format!("its file {file} is damaged ({io_error}); restore the index from a copy or index again");
+                (ErrorKind::Corrupt, message)
+            }
             T::OpenReadError(_)
             | T::OpenWriteError(_)
             | T::OpenDirectoryError(_)

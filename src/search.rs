@@ -3,9 +3,11 @@
 //! In: a [`Searcher`] (one snapshot), a [`SearchRequest`], a [`ResolvedPlan`]. Out: a [`SearchResponse`]. The legs run side by
 //! side on the same snapshot; each stage is timed; nothing degrades without a warning in the answer.
 
+pub mod batch;
 mod legs;
 mod passages;
 mod stages;
+pub mod why_not;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

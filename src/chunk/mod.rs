@@ -122,11 +122,11 @@ impl ChunkOptions {
 /// }
 ///
 /// let mut options = ChunkOptions::default();
-/// (options.max_tokens, options.overlap_tokens) = (5, 0);
+/// (options.max_tokens, options.overlap_tokens) = (6, 0);
 /// let texts = ["A slipstream lifts wings. It does so at any angle.", "Short."];
 /// let cut: Vec<&str> =
 ///     passages(&texts, &options, &Words)?.iter().map(|span| &texts[span.value_idx as usize][span.range()]).collect();
-/// assert_eq!(cut, ["A slipstream lifts wings.", "It does so at", "any angle.", "Short."]);
+/// assert_eq!(cut, ["A slipstream lifts wings.", "It does so at any angle.", "Short."]);
 /// # Ok::<(), bifocal::Error>(())
 /// ```
 ///

@@ -27,7 +27,7 @@ pub(super) fn starts(prose: &str) -> Vec<usize> {
         }
         let part = &flat[start..end];
         let bounds = part.split_sentence_bound_indices().skip(1).map(|(bound, _)| start + bound);
-        starts.extend(bounds.filter(|&bound| !ends_with_abbreviation(&flat[..bound], &flat[bound..])));
+        starts.extend(bounds.filter(|&bound| !goes_on(&flat[..bound], &flat[bound..])));
         start = end;
     }
     starts
@@ -57,8 +57,15 @@ fn dull_stretches(text: &str) -> Vec<usize> {
     cuts
 }
 
+/// Whether a sentence that UAX 29 ends here goes on: after an abbreviation, and after direct speech (`"Why?" he asked.`).
+fn goes_on(before: &str, after: &str) -> bool {
+    let before = before.trim_end();
+    let ends_speech = before.ends_with(['"', '\u{201d}', '\u{2019}', '\u{bb}']);
+    (ends_speech && after.starts_with(char::is_lowercase)) || ends_with_abbreviation(before, after)
+}
+
 fn ends_with_abbreviation(before: &str, after: &str) -> bool {
-    let Some(stem) = before.trim_end().strip_suffix('.') else { return false };
+    let Some(stem) = before.strip_suffix('.') else { return false };
     // No abbreviation is long, and looking at few characters keeps this out of the quadratic.
     let num_letters =
         stem.chars().rev().take(12).take_while(|c| c.is_alphanumeric() || *c == '.').map(char::len_utf8).sum::<usize>();

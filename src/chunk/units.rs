@@ -10,7 +10,8 @@ use super::{sentence, trimmed};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
     pub(super) range: Range<usize>,
-    /// At least 1, so that pieces without tokens come to an end too.
+    /// Its tokens and those of the white space before it (some tokenizers have such); at least 1, so that pieces without tokens
+    /// come to an end too.
     pub(super) num_tokens: usize,
     pub(super) boundary: Boundary,
 }
@@ -88,11 +89,17 @@ impl Builder<'_> {
 
     fn flush(&mut self) {
         let Some((range, boundary)) = self.pending.take() else { return };
+        let last_end = self.units.last().map_or(0, |last| last.range.end);
+        let num_gap_tokens = self.tokens.count(&(last_end..range.start));
         let num_tokens = self.tokens.count(&range);
+        let first = self.units.len();
         if num_tokens <= self.max_tokens {
             self.units.push(Unit { range, num_tokens: num_tokens.max(1), boundary });
         } else {
             self.fragments(range, boundary);
+        }
+        if let Some(unit) = self.units.get_mut(first) {
+            unit.num_tokens += num_gap_tokens;
         }
     }
 
@@ -139,9 +146,11 @@ impl Builder<'_> {
             .or_else(|| (furthest + 1..last_token).find_map(with_boundary))
     }
 
-    /// What a cut at `position` would cut; `None` if it would leave nothing on one side.
+    /// What a cut at `position` would cut; `None` if nothing may be cut there: before the
+    /// first character, in a token, in white space.
     fn boundary_before(&self, start: usize, position: usize) -> Option<Boundary> {
-        if position <= start || self.tokens.is_inside(position) {
+        let begins_with_space = self.text[position..].starts_with(char::is_whitespace);
+        if position <= start || begins_with_space || self.tokens.is_inside(position) {
             return None;
         }
         let before = &self.text[start..position];

@@ -16,15 +16,16 @@ pub(super) fn passages(
     options: &ChunkOptions,
 ) -> Vec<Range<usize>> {
     let (max_tokens, overlap) = (options.max_tokens, options.overlap_tokens);
-    let num_tokens = tokens.len();
+    let (first_token, last_token) = (tokens.num_before(whole.start), tokens.num_before(whole.end));
+    let num_tokens = (last_token - first_token).max(overlap + 1);
     let num_windows = (num_tokens - overlap).div_ceil(max_tokens - overlap);
     let size = (num_tokens - overlap).div_ceil(num_windows) + overlap;
     let cuts = Cuts { text, tokens };
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    let (mut first, mut previous_end) = (0, 0);
+    let (mut first, mut previous_end) = (first_token, first_token);
     loop {
-        let start = if first == 0 { whole.start } else { tokens.start(first).unwrap_or(whole.end) };
-        if num_tokens - first <= max_tokens {
+        let start = if first == first_token { whole.start } else { tokens.start(first).unwrap_or(whole.end) };
+        if last_token - first <= max_tokens {
             ranges.push(trimmed(text, start..whole.end));
             return ranges;
         }
@@ -33,8 +34,13 @@ pub(super) fn passages(
         let end = cuts
             .last_word_start(least..first + size + 1)
             .or_else(|| cuts.first_word_start(first + size + 1..first + max_tokens + 1))
-            .or_else(|| cuts.last_character_start(least..first + max_tokens + 1))
-            .or_else(|| cuts.first_character_start(first + max_tokens + 1..num_tokens));
+            .or_else(|| cuts.last_character_start(least..first + max_tokens + 1));
+        if end.is_none() && first < previous_end {
+            // What is repeated leaves no place for something new.
+            first = previous_end;
+            continue;
+        }
+        let end = end.or_else(|| cuts.first_character_start(first + max_tokens + 1..last_token));
         let Some(end) = end else {
             ranges.push(trimmed(text, start..whole.end));
             return ranges;
@@ -74,10 +80,14 @@ impl Cuts<'_> {
             && self.tokens.start(token).is_some_and(|position| self.text[..position].ends_with(char::is_whitespace))
     }
 
-    /// Whether no token goes over the beginning of this one. Of several tokens on one character it is the first.
+    /// Whether this token begins with a character that is no white space, and no other goes over its beginning. Of several tokens on one
+    /// character it is the first.
     fn is_cut(&self, token: usize) -> bool {
         self.tokens.start(token).is_some_and(|position| {
-            position > 0 && !self.tokens.is_inside(position) && self.tokens.num_before(position) == token
+            position > 0
+                && !self.text[position..].starts_with(char::is_whitespace)
+                && !self.tokens.is_inside(position)
+                && self.tokens.num_before(position) == token
         })
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn run(args: &DeleteArgs, models: &Arc<Models>) -> anyhow::Result<()>
     let index = Index::open(&args.index, models.clone())?;
     let mut writer = index.writer()?;
     let ids = match &args.query {
-        Some(text) if text.trim().is_empty() => return Err(Error::invalid_input("--query is empty").into()),
+        Some(text) if text.trim().is_empty() => {
+            return Err(Error::invalid_input("--query is empty; name what to delete").into());
+        }
         Some(text) => {
             let searcher = Searcher::open(&index)?;
             let query = query_syntax::parse(text, searcher.lexical().fields());

@@ -26,7 +26,9 @@ use crate::schema::infer::{InferOptions, Observations};
 ///
 /// Without a mapping, types are taken from the documents and a semantic view of the text is added.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  bifocal index books.idx corpus.jsonl\n  bifocal index books.idx corpus.jsonl --mapping mapping.yaml\n  zcat bulk.ndjson.gz | bifocal index books.idx - --on-error skip")]
+#[command(
+    after_help = "Example:\n  bifocal index books.idx corpus.jsonl\n  bifocal index books.idx corpus.jsonl --mapping mapping.yaml\n  zcat bulk.ndjson.gz | bifocal index books.idx - --on-error skip"
+)]
 pub(super) struct IndexArgs {
     /// The index's folder; made when it does not exist
     index: PathBuf,
@@ -176,7 +178,7 @@ impl Inputs {
             Some(FormatArg::Jsonl) => Format::Jsonl,
             Some(FormatArg::Bulk) => Format::Bulk,
             Some(FormatArg::Beir) => Format::Beir,
-            Some(FormatArg::JsonArray) => Format::JsonArray,
+            Some(FormatArg::JsonArray) => Format::Json,
             Some(FormatArg::Csv) => Format::Csv,
             Some(FormatArg::Tsv) => Format::Tsv,
         };
@@ -235,7 +237,7 @@ fn check_batch(
                 Some(index) => index.check_source(source),
                 None => Ok(()),
             });
-            outcome.map(|()| seen).map_err(|error| operation.locate(error))
+            outcome.map(|()| seen).map_err(|error| error.at(&operation.location))
         })
         .collect();
     let mut faults = Vec::new();
@@ -313,7 +315,8 @@ fn write(
         let mut applied = writer.apply(batch)?;
         for fault in std::mem::take(&mut applied.faults) {
             if args.on_error == OnError::Fail {
-                return Err(anyhow::Error::from(fault).context("the input changed or contradicts itself; the index keeps its last commit"));
+                return Err(anyhow::Error::from(fault)
+                    .context("the input changed or contradicts itself; the index keeps its last commit"));
             }
             num_skipped += 1;
             bar.suspend(|| eprintln!("skipped: {fault}"));
@@ -340,7 +343,13 @@ fn write(
     Ok((sum, num_skipped + quiet.total))
 }
 
-fn report(args: &IndexArgs, index: &Index, applied: &Applied, num_skipped: u64, started: Instant) -> anyhow::Result<()> {
+fn report(
+    args: &IndexArgs,
+    index: &Index,
+    applied: &Applied,
+    num_skipped: u64,
+    started: Instant,
+) -> anyhow::Result<()> {
     let stats = index.snapshot()?.stats()?;
     let seconds = started.elapsed().as_secs_f64();
     if args.json {
@@ -361,7 +370,9 @@ fn report(args: &IndexArgs, index: &Index, applied: &Applied, num_skipped: u64, 
         return Ok(());
     }
     let mut parts = vec![format!("indexed {} documents", applied.num_indexed)];
-    for (count, what) in [(applied.num_unchanged, "unchanged"), (applied.num_deleted, "deleted"), (num_skipped, "skipped")] {
+    for (count, what) in
+        [(applied.num_unchanged, "unchanged"), (applied.num_deleted, "deleted"), (num_skipped, "skipped")]
+    {
         if count > 0 {
             parts.push(format!("{count} {what}"));
         }
@@ -383,4 +394,3 @@ fn report(args: &IndexArgs, index: &Index, applied: &Applied, num_skipped: u64, 
     );
     Ok(())
 }
-

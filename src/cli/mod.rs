@@ -36,7 +36,9 @@ use crate::models::{ModelOptions, Models};
 /// 7 unsupported, 8 model, 9 another model than the index's, 10 damaged file, 11 index busy, 12 input or output, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "bifocal", version, propagate_version = true, max_term_width = 110)]
-#[command(after_help = "Example:\n  bifocal index books.idx corpus.jsonl\n  bifocal search books.idx \"lift of a wing in a slipstream\"")]
+#[command(
+    after_help = "Example:\n  bifocal index books.idx corpus.jsonl\n  bifocal search books.idx \"lift of a wing in a slipstream\""
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

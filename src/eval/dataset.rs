@@ -112,9 +112,11 @@ fn lines(file: &Path) -> Result<impl Iterator<Item = (u64, Result<String>)>> {
     let reader = BufReader::new(fs_err::File::open(file)?);
     let file = file.to_path_buf();
     Ok((1..).zip(reader.lines()).map(move |(line_number, line)| {
-        let line = line.map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => Error::invalid_input("is not UTF-8").at_line(line_number).in_file(&file),
-            _ => Error::from(error),
+        let line = line.map_err(|error| {
+            if error.kind() == std::io::ErrorKind::InvalidData {
+                return Error::invalid_input("is not UTF-8").at_line(line_number).in_file(&file);
+            }
+            Error::from(error)
         });
         (line_number, line)
     }))

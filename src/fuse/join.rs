@@ -18,7 +18,7 @@ pub(super) fn join(
 ) -> Vec<FusedCandidate> {
     let has_locators = runs.iter().flat_map(|run| run.candidates).all(|candidate| candidate.locator.is_some());
     let mut fused = if has_locators {
-        // PERF: places are two small integers of our own making; hashing ids takes most of the time of a fusion.
+        // PERF: places are two small integers of our own making and need no hash that withstands an attacker, as ids do.
         let slots: HashMap<Option<DocLocator>, usize, BuildHasherDefault<PlaceHasher>> = HashMap::default();
         fill(runs, missing, part, slots, |candidate| candidate.locator)
     } else {

@@ -113,7 +113,8 @@ mod tests {
         assert_eq!(normalized(Normalizer::MinMax, &scores), (vec![1.0, 0.5, 0.0], 0.0));
         assert_eq!(normalized(Normalizer::MaxTheoreticalMin, &scores), (vec![1.0, 0.5, 0.0], 0.0));
         // The sample's deviation is 2: the scale runs from 2 - 6 to 2 + 6.
-        assert_eq!(normalized(Normalizer::DistributionBased, &scores), (vec![8.0 / 12.0, 0.5, 4.0 / 12.0], 0.0));
+        let step = 2.0 * (1.0 / 12.0);
+        assert_eq!(normalized(Normalizer::DistributionBased, &scores), (vec![0.5 + step, 0.5, 0.5 - step], 0.0));
         let norm = 1.0 / 20.0f64.sqrt();
         assert_eq!(normalized(Normalizer::L2, &scores), (vec![4.0 * norm, 2.0 * norm, 0.0], 0.0));
         assert_eq!(normalized(Normalizer::None, &scores), (vec![4.0, 2.0, 0.0], 0.0));

@@ -15,6 +15,7 @@ pub(crate) mod fields;
 pub mod lexical;
 pub(crate) mod manifest;
 pub mod schema_extension;
+mod segment_directory;
 pub mod snapshot;
 pub mod writer;
 
@@ -23,7 +24,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tantivy::ReloadPolicy;
-use tantivy::directory::MmapDirectory;
 use tantivy::schema::Schema;
 
 pub use snapshot::{IndexStats, Snapshot};
@@ -32,6 +32,7 @@ pub use writer::{Applied, Writer};
 use self::fields::IndexFields;
 use self::lexical::FieldTable;
 use self::manifest::{Manifest, SEGMENTS};
+use self::segment_directory::SegmentDirectory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{BiEncoder, DEFAULT_BI_ENCODER, ModelFingerprint, Models};
 use crate::schema::flatten::FieldKind;
@@ -94,7 +95,7 @@ impl Index {
             for entry in entries {
                 schema.add_field(entry);
             }
-            let directory = MmapDirectory::open(building.join(SEGMENTS)).map_err(tantivy::TantivyError::from)?;
+            let directory = SegmentDirectory::open(&building.join(SEGMENTS))?;
             tantivy::Index::builder()
                 .schema(schema.build())
                 .register_plugin(Arc::new(columns::ColumnsPlugin))
@@ -154,6 +155,14 @@ impl Index {
     /// `Busy` when another is alive, `Io` when the disk refuses.
     pub fn writer(&self) -> Result<Writer<'_>> {
         Writer::open(self)
+    }
+
+    /// Checks a document's values against the mapping without writing it.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming the field whose value does not fit its type.
+    pub fn check_source(&self, source: &serde_json::Map<String, serde_json::Value>) -> Result<()> {
+        convert::prepare(&self.opened().fields, "check".into(), source).map(|_| ())
     }
 
     /// Puts a definition with more fields in place of the index's. No writer may be alive.
@@ -244,7 +253,7 @@ fn open_tantivy(folder: &Path) -> Result<tantivy::Index> {
         let text = "lacks the folder of its segments; restore it from a copy or index again";
         return Err(Error::corrupt(text).in_file(folder));
     }
-    let directory = MmapDirectory::open(&segments).map_err(tantivy::TantivyError::from)?;
+    let directory = SegmentDirectory::open(&segments)?;
     let index = tantivy::Index::builder()
         .register_plugin(Arc::new(columns::ColumnsPlugin))
         .register_plugin(Arc::new(dense::VectorPlugin::default()));

@@ -10,7 +10,7 @@ use tantivy::{DocAddress, TantivyDocument, Term};
 use super::columns::ColumnsReader;
 use super::dense::{DenseCache, DenseReader};
 use super::fields::IndexField;
-use super::lexical::FieldTable;
+use super::lexical::{Analyzer, FieldTable};
 use super::{Opened, convert};
 use crate::document::{DocumentId, PassageSpan};
 use crate::error::{Error, Result};
@@ -152,11 +152,29 @@ impl Snapshot {
         Ok(convert::semantic_input(0, found, source)?.map(|input| input.context).unwrap_or_default())
     }
 
-    /// The texts of a field's sources, for highlights.
-    pub(crate) fn texts(&self, field: &str, source: &Map<String, Value>) -> Vec<String> {
-        let Some(found) = self.opened.fields.get(field) else { return Vec::new() };
-        let values = found.definition.sources.iter().flat_map(|path| convert::values_at(source, path));
-        values.filter_map(Value::as_str).map(str::to_string).collect()
+    /// The text fields and their analyzers, for highlights.
+    pub(crate) fn highlighted_fields(&self) -> impl Iterator<Item = (&str, &Analyzer)> {
+        self.fields().iter().filter_map(|field| Some((field.definition.path.as_str(), field.analyzer.as_ref()?)))
+    }
+
+    /// The texts that a source itself holds at a field's path; none for a field that only gets copies.
+    pub(crate) fn own_texts<'s>(&self, field: &str, source: &'s Map<String, Value>) -> Vec<&'s str> {
+        convert::values_at(source, field).into_iter().filter_map(Value::as_str).collect()
+    }
+
+    /// The beginning of a document's prose, for a cross-encoder that has no passages to read.
+    pub(crate) fn plain_text(&self, source: &Map<String, Value>, max_bytes: usize) -> String {
+        let mut text = String::new();
+        for (field, _) in self.highlighted_fields() {
+            for own in self.own_texts(field, source) {
+                if text.len() + own.len() < max_bytes || text.is_empty() {
+                    text.push_str(own);
+                    text.push('\n');
+                }
+            }
+        }
+        text.truncate(text.floor_char_boundary(max_bytes));
+        text
     }
 
     pub(crate) fn locate(&self, id: &DocumentId) -> Result<Option<DocAddress>> {

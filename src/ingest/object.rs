@@ -58,7 +58,7 @@ pub(super) fn id_from(value: &Value) -> Result<DocumentId> {
         Value::String(text) => text.clone(),
         Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
         Value::Number(_) => return Err(Error::invalid_input("is a fraction, expected a string or a whole number")),
-        other => {
+        other @ (Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
             return Err(Error::invalid_input(format!("is {}, expected a string or a whole number", kind_of(other))));
         }
     };

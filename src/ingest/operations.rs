@@ -167,10 +167,8 @@ impl Iterator for Operations {
 
 fn open_one(pending: Pending, options: &Options, progress: &Arc<ReadProgress>) -> Result<Current> {
     let name = pending.name.clone();
-    let format = match options.format {
-        Format::Auto if pending.is_beir => Format::Beir,
-        format => format,
-    };
+    let is_beir_folder = pending.is_beir && options.format == Format::Auto;
+    let format = if is_beir_folder { Format::Beir } else { options.format };
     let extension = source::data_extension(&name);
     let source = pending.open(progress)?;
     let layout = format::layout(format, &source.head, source.is_whole, extension.as_deref())?;

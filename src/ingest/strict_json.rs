@@ -23,7 +23,7 @@ pub(super) fn object(line: u64, bytes: &[u8]) -> Result<Map<String, Value>> {
         ))
         .at_line(line + num_newlines)
     })?;
-    match serde_json::from_str(text) {
+    match serde_json::from_str(text.trim_ascii_end()) {
         Ok(Strict(Value::Object(object))) => Ok(object),
         Ok(Strict(other)) => {
             Err(Error::invalid_input(format!("is {}, expected a JSON object", kind_of(&other))).at_line(line))
@@ -46,10 +46,16 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
 
 /// serde_json's words, with the column beside them and the line added to that of the record.
 fn explain(error: serde_json::Error, text: &str, line: u64) -> Error {
-    let (line_in_text, column) = (error.line(), error.column());
     let said = error.to_string();
-    let reason = said.strip_suffix(&format!(" at line {line_in_text} column {column}")).unwrap_or(&said);
-    let broken_line = text.split('\n').nth(line_in_text.saturating_sub(1)).unwrap_or_default();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let reason = said.strip_suffix(&place).unwrap_or(&said);
+    let line_at = |number: usize| text.split('\n').nth(number.saturating_sub(1)).unwrap_or_default();
+    // A line end that should not be there is at column 0 of the next line for serde_json, at the end of its own for a reader.
+    let (line_in_text, column) = match (error.line(), error.column()) {
+        (number @ 2.., 0) => (number - 1, line_at(number - 1).len() + 1),
+        place => place,
+    };
+    let broken_line = line_at(line_in_text);
     let message = if let Some(name) = not_a_number(broken_line, column) {
         format!("{name} is not JSON (column {column}); write null, or leave the field out")
     } else if reason.starts_with("duplicate key") {
@@ -167,6 +173,14 @@ mod tests {
             (
                 b"{\"a\": \"b",
                 "line 5: is not complete JSON: EOF while parsing a string (column 8); the record is cut off",
+            ),
+            (
+                b"{\"a\": 1\n",
+                "line 5: is not complete JSON: EOF while parsing an object (column 7); the record is cut off",
+            ),
+            (
+                b"{\"a\":\n\"b\n\"}",
+                "line 6: is not valid JSON: control character (\\u0000-\\u001F) found while parsing a string (column 3)",
             ),
             (b"[1]", "line 5: is an array, expected a JSON object"),
             (b"7", "line 5: is a number, expected a JSON object"),

@@ -2,10 +2,43 @@
 //!
 //! In: a model's name (`bge-small-en-v1.5`), a folder, or a hub repository. Out: a [`BiEncoder`] or a [`CrossEncoder`] that
 //! batches by length, uses every core, and is shared by all threads. Invariant: only this folder knows `ort` and `tokenizers`.
+//!
+//! Read on in the order of a model's life: [`Models`] (the front door), [`catalogue`] and [`locate`] (name to files),
+//! [`describe`] (files to facts), [`tokenizer`], [`runtime`], [`session`], [`batching`], [`inference`] (facts to a running
+//! model), [`bi_encoder`] and [`cross_encoder`] (the two traits), [`embedding_cache`].
 
-mod stub;
+mod batching;
+mod bi_encoder;
+mod cache_dir;
+mod catalogue;
+mod check;
+mod cross_encoder;
+mod describe;
+mod embedding_cache;
+mod hub;
+mod inference;
+mod locate;
+mod pooling;
+mod registry;
+mod runtime;
+mod session;
+#[cfg(test)]
+pub(crate) mod test_models;
+mod tokenizer;
+
 use std::ops::Range;
-pub use stub::*;
+
+pub use batching::{Batch, BatchLimits, MemoryModel, batches};
+pub use bi_encoder::{OnnxBiEncoder, open_bi_encoder};
+pub use cache_dir::{CACHE_ENV, default_cache_dir};
+pub use catalogue::{CatalogueEntry, catalogue};
+pub use check::{CheckReport, EmbeddingSpeed, bench_passages};
+pub use cross_encoder::{OnnxCrossEncoder, open_cross_encoder, sigmoid};
+pub use describe::{DESCRIPTION_FILE, ModelDescription, ModelKind, Similarity, TOKENIZER_FILE};
+pub use embedding_cache::{CACHE_FILE, EmbeddingCache};
+pub use locate::{MODELS_ENV, Place};
+pub use registry::{DEFAULT_BI_ENCODER, DEFAULT_INFERENCE_MEMORY_BYTES, ModelInfo, ModelOptions, Models};
+pub use runtime::{LIBRARY_ENV, check_runtime};
 
 use crate::error::Result;
 
@@ -96,7 +129,7 @@ pub struct PairScore {
 pub struct ModelFingerprint {
     /// The name under which it was asked for (catalogue name, repository or folder).
     pub name: String,
-    /// BLAKE3 of the ONNX file and the tokenizer file, in hexadecimal.
+    /// BLAKE3 of the BLAKE3 hashes of the ONNX file, the tokenizer file and the ONNX file's external data, in hexadecimal.
     pub hash: String,
     /// Numbers a vector; 0 for a cross-encoder.
     pub dims: usize,
@@ -110,6 +143,14 @@ pub struct ModelFingerprint {
     pub normalized: bool,
     /// Longest input in tokens, special tokens included.
     pub max_tokens: usize,
+}
+
+impl ModelFingerprint {
+    /// True when both models give the same vectors, whatever they are called.
+    pub fn same_vectors(&self, other: &ModelFingerprint) -> bool {
+        let named_alike = ModelFingerprint { name: self.name.clone(), ..other.clone() };
+        *self == named_alike
+    }
 }
 
 /// How the vectors of the tokens become the vector of the text.

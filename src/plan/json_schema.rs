@@ -1,10 +1,29 @@
 //! The JSON Schema of a plan, kept in `schema/plan.json`.
 
+use serde_json::Value;
+
 use super::types::Plan;
 
 /// The JSON Schema (draft 2020-12) of a [`Plan`], made from the types and their docs.
-pub fn json_schema() -> serde_json::Value {
-    schemars::schema_for!(Plan).to_value()
+pub fn json_schema() -> Value {
+    let mut schema = schemars::schema_for!(Plan).to_value();
+    keep_prose(&mut schema);
+    schema
+}
+
+/// Cuts the examples in Rust and the headed sections off every description: they speak to Rust programmers.
+fn keep_prose(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                let end = ["\n\n```", "\n\n# "].iter().filter_map(|mark| text.find(mark)).min();
+                text.truncate(end.unwrap_or(text.len()));
+            }
+            map.values_mut().for_each(keep_prose);
+        }
+        Value::Array(values) => values.iter_mut().for_each(keep_prose),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 #[cfg(test)]
@@ -37,7 +56,7 @@ mod tests {
             r#"{"legs": [{"dense": {"dpeth": 3}}]}"#,
             r#"{"legs": [{"dense": {}}], "fusion": {"weighted_sum": {"normalizer": "softmax"}}}"#,
         ] {
-            let value: serde_json::Value = serde_json::from_str(bad).unwrap();
+            let value: Value = serde_json::from_str(bad).unwrap();
             assert!(!validator.is_valid(&value), "{bad}");
             assert!(serde_json::from_value::<Plan>(value).is_err(), "{bad}");
         }

@@ -28,7 +28,7 @@ impl Plan {
             _ => return None,
         };
         let fusion =
-            (legs.len() > 1).then(|| Fusion::WeightedSum(WeightedSum { normalizer: Some(Normalizer::ZScore) }));
+            (legs.len() > 1).then_some(Fusion::WeightedSum(WeightedSum { normalizer: Some(Normalizer::ZScore) }));
         Some(Plan { name: Some(name.to_string()), legs, fusion, rerank, ..Plan::default() })
     }
 }

@@ -51,6 +51,18 @@ pub struct Plan {
     pub min_score: Option<f64>,
 }
 
+impl Plan {
+    /// Sets the depth of every leg.
+    pub fn set_depth(&mut self, depth: usize) {
+        for leg in &mut self.legs {
+            match leg {
+                Leg::Lexical(leg) => leg.depth = Some(depth),
+                Leg::Dense(leg) => leg.depth = Some(depth),
+            }
+        }
+    }
+}
+
 /// One way of getting candidates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -254,7 +266,7 @@ pub struct Rerank {
     /// How much the cross-encoder's score adds to the fused one, above 0: both are standardised over the candidates that
     /// were read, and the final score is `fused + weight * cross_encoder`. Default null: the cross-encoder alone decides.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub weight: Option<f64>,
     /// How many of a document's best passages are read, 1 to 100; the best one counts. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -81,6 +81,13 @@ pub struct Reranked {
     pub failure: Option<Error>,
 }
 
+impl Reranked {
+    /// The outcome where nothing is read: `candidates` in the order given, which is the fused one.
+    pub fn unread(candidates: Vec<RerankedCandidate>) -> Self {
+        Self { candidates, ..Self::default() }
+    }
+}
+
 /// Re-ranks the best `params.rerank_depth` candidates.
 ///
 /// * `candidates`: best first.
@@ -136,7 +143,7 @@ fn rerank_by_clock(
             }
             Err(failure) => {
                 let candidates = candidates.into_iter().map(unread).collect();
-                return Ok(Reranked { candidates, num_asked, failure: Some(failure), ..Reranked::default() });
+                return Ok(Reranked { num_asked, failure: Some(failure), ..Reranked::unread(candidates) });
             }
         }
     }

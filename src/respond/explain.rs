@@ -133,6 +133,9 @@ fn verdict(facts: &Facts, shown: bool) -> String {
 fn missed(leg: &LegFacts) -> String {
     match (leg.score, leg.rank) {
         (None, _) => format!("{} does not match it", leg.leg),
+        (Some(score), Some(rank)) if rank as usize <= leg.depth => {
+            format!("{} would have it at rank {rank} (score {score:.4}), but its walk of the graph missed it", leg.leg)
+        }
         (Some(score), Some(rank)) => {
             format!("{} has it at rank {rank} (score {score:.4}), beyond its depth {}", leg.leg, leg.depth)
         }
@@ -178,7 +181,46 @@ mod tests {
         assert!(WhyNot::assemble(filtered).verdict.contains("filter"));
         let found = Facts { fused: Some(FusedProvenance { score: 1.0, rank: 3 }), rank: Some(3), ..facts() };
         assert!(WhyNot::assemble(found.clone()).is_shown);
-        let beyond = Facts { size: 2, ..found };
+        let beyond = Facts { size: 2, ..found.clone() };
         assert_eq!(WhyNot::assemble(beyond).verdict, "it is candidate 3, beyond the first 2: its fused rank is 3");
+        let skipped = WhyNot::assemble(Facts { offset: 5, ..found.clone() });
+        assert_eq!((skipped.verdict.as_str(), skipped.is_shown), ("it is hit 3, before the offset 5", false));
+        assert!(WhyNot::assemble(Facts { rank: None, ..found }).verdict.contains("minimum score"));
+    }
+
+    #[test]
+    fn every_way_of_missing_a_leg_is_told_apart() {
+        let with = |score, rank| {
+            let mut facts = facts();
+            facts.legs[0].score = score;
+            facts.legs[0].rank = rank;
+            WhyNot::assemble(facts).verdict
+        };
+        assert_eq!(with(None, None), "no leg returned it: lexical does not match it");
+        assert_eq!(with(Some(0.5), None), "no leg returned it: lexical scores it 0.5000, below the first 10000");
+        assert!(with(Some(0.5), Some(3)).contains("missed it"));
+    }
+
+    #[test]
+    fn the_cross_encoder_is_named_where_it_decided() {
+        let rerank = RerankProvenance {
+            relevance: 0.1,
+            logit: -2.2,
+            rank_before: 4,
+            rank_after: 30,
+            tokens: 90,
+            truncated_tokens: 0,
+        };
+        let moved = Facts {
+            fused: Some(FusedProvenance { score: 1.0, rank: 4 }),
+            rank: Some(30),
+            rerank: Some(rerank),
+            rerank_depth: Some(50),
+            ..facts()
+        };
+        assert!(WhyNot::assemble(moved.clone()).verdict.contains("moved it from rank 4 to 30"));
+        let unread =
+            Facts { fused: Some(FusedProvenance { score: 1.0, rank: 60 }), rank: Some(60), rerank: None, ..moved };
+        assert!(WhyNot::assemble(unread).verdict.contains("beyond the 50 that the cross-encoder reads"));
     }
 }

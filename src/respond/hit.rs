@@ -191,6 +191,9 @@ impl Provenance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuse::{FusedCandidate, LegPart};
+    use crate::rerank::RerankPart;
+    use crate::retrieve::PassageMatch;
 
     #[test]
     fn the_json_has_the_names_that_programs_rely_on() {
@@ -217,5 +220,45 @@ mod tests {
         ] {
             assert!(value.pointer(pointer).is_some(), "{pointer}");
         }
+    }
+
+    #[test]
+    fn provenance_is_what_the_stages_knew() {
+        let part =
+            |rank, score, contribution| LegPart { rank, score, normalized: Some(0.5), weight: 0.5, contribution };
+        let passage = |start| PassageMatch { span: PassageSpan { value_idx: 0, start, end: start + 9 } };
+        let candidate = RerankedCandidate {
+            fused: FusedCandidate {
+                id: "a".into(),
+                locator: None,
+                passage: Some(passage(10)),
+                score: 0.25,
+                parts: vec![part(Some(3), Some(7.5), 0.25), part(None, None, 0.0)],
+            },
+            score: 0.75,
+            rerank: Some(RerankPart {
+                rank_before: 2,
+                rank_after: 1,
+                logit: 2.0,
+                relevance: 0.875,
+                num_tokens: 40,
+                num_truncated_tokens: 5,
+                passage: Some(passage(50)),
+            }),
+        };
+        let provenance = Provenance::of(&candidate, &["lexical", "dense"], 2, Some("body"));
+        let expect = serde_json::json!({
+            "legs": [
+                {"leg": "lexical", "rank": 3, "score": 7.5, "normalized": 0.5, "weight": 0.5, "contribution": 0.25},
+                {"leg": "dense", "rank": null, "score": null, "normalized": 0.5, "weight": 0.5, "contribution": 0.0}
+            ],
+            "fused": {"score": 0.25, "rank": 2},
+            "rerank": {"relevance": 0.875, "logit": 2.0, "rank_before": 2, "rank_after": 1, "tokens": 40, "truncated_tokens": 5},
+            "passage": {"field": "body", "value_idx": 0, "start": 50, "end": 59, "text": null}
+        });
+        assert_eq!(serde_json::to_value(&provenance).unwrap(), expect);
+        let unread = RerankedCandidate { rerank: None, ..candidate };
+        let provenance = Provenance::of(&unread, &["lexical", "dense"], 2, None);
+        assert_eq!((provenance.rerank, provenance.passage), (None, None));
     }
 }

@@ -11,7 +11,7 @@ pub mod highlight;
 pub mod hit;
 
 pub use explain::WhyNot;
-pub use highlight::{Fragment, HighlightStyle};
+pub use highlight::{Fragment, HighlightStyle, best_fragment, best_fragments, mark};
 pub use hit::{
     Cost, FusedProvenance, Hit, LegProvenance, PassageProvenance, Provenance, RerankProvenance, SearchResponse,
     StageCost, Warning,

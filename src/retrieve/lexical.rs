@@ -12,6 +12,7 @@ mod phrase;
 mod term;
 mod union;
 mod values;
+mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,20 +22,24 @@ use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
 use tantivy::{BitSet, DocAddress, DocId, Searcher, SegmentReader, TERMINATED, Term};
 
+pub(super) use self::values::fits;
+
 use self::compile::Compiler;
 use super::query::Query;
+use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::index::columns::ColumnsReader;
 use crate::index::lexical::bm25::FieldStatistics;
 use crate::index::lexical::collector::Collector;
 use crate::index::lexical::top_k::ScoredDoc;
-use crate::index::lexical::{FieldTable, LexicalField};
+use crate::index::lexical::{Bm25Params, FieldTable, LexicalField};
 
 /// The lexical view of one searcher snapshot: columns and statistics are opened once, and every query sees the same documents.
 /// `Send + Sync`; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LexicalSearcher(Arc<Snapshot>);
 
+#[derive(Clone)]
 struct Snapshot {
     searcher: Searcher,
     fields: Arc<FieldTable>,
@@ -52,6 +57,7 @@ impl std::fmt::Debug for Snapshot {
 /// The columns by segment, for scorers, which know only their segment.
 type SharedColumns = Arc<HashMap<SegmentId, Arc<ColumnsReader>>>;
 
+#[derive(Clone)]
 struct SegmentView {
     columns: Arc<ColumnsReader>,
     /// Of the text and keyword fields that the segment has.
@@ -181,6 +187,34 @@ impl LexicalSearcher {
         Ok((found == address.doc_id && found != TERMINATED).then(|| scorer.score()))
     }
 
+    /// The ids of the documents that match, in the order of the segments.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn matching_ids(&self, query: &Query) -> Result<Vec<DocumentId>> {
+        let mut ids = Vec::new();
+        for (segment_ord, found) in (0_u32..).zip(self.filter(query)?) {
+            let max_doc = self.searcher().segment_reader(segment_ord).max_doc();
+            for doc_id in (0..max_doc).filter(|&doc_id| found.contains(doc_id)) {
+                ids.push(self.id(DocAddress::new(segment_ord, doc_id))?.into());
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The same snapshot scored with other parameters of BM25, field by field.
+    ///
+    /// # Errors
+    /// What `change` fails with.
+    pub fn with_bm25(&self, change: impl Fn(Bm25Params) -> Result<Bm25Params>) -> Result<Self> {
+        let changed = |(field, own): (&Field, &FieldStatistics)| {
+            let params = change(own.params)?;
+            Ok((*field, FieldStatistics::new(own.doc_count, own.sum_total_term_freq, params)))
+        };
+        let statistics = self.0.statistics.iter().map(changed).collect::<Result<_>>()?;
+        Ok(Self(Arc::new(Snapshot { statistics, ..self.0.as_ref().clone() })))
+    }
+
     fn compile(&self, query: &Query) -> Result<Box<dyn tantivy::query::Query>> {
         Compiler { searcher: self }.compile(query, 1.0)
     }
@@ -194,7 +228,8 @@ impl LexicalSearcher {
     fn field(&self, name: &str) -> Result<&LexicalField> {
         self.0.fields.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.0.fields.iter().map(|(name, _)| name).collect();
-            Error::not_found(format!("is not a searchable field of this index (known: {})", known.join(", "))).in_field(name)
+            Error::not_found(format!("is not a searchable field of this index (known: {})", known.join(", ")))
+                .in_field(name)
         })
     }
 

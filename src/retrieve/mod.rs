@@ -4,13 +4,14 @@
 //! closer. Ties inside a leg go by the place in the index; from fusion on by [`DocumentId`].
 
 pub mod dense;
-//pub mod lexical;
+pub mod lexical;
 pub mod query;
-//mod searcher;
+pub mod query_syntax;
+mod searcher;
 
 use crate::document::{DocumentId, PassageSpan};
 
-//pub use searcher::Searcher;
+pub use searcher::Searcher;
 
 /// A scored document inside the pipeline.
 #[derive(Debug, Clone, PartialEq)]

@@ -49,7 +49,7 @@ pub enum Query {
 ///
 /// Over several fields a document's score is the sum over fields; a word counts as found when any field has it, so that
 /// `and` asks for each word in some field. A text without words (only stop words) matches nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MatchQuery {
     /// Where to look; empty means the index's default fields. Fields of numbers, dates and booleans are looked up by value.
@@ -339,24 +339,13 @@ pub struct BoostQuery {
 impl Query {
     /// The words of `text` in the default fields, any of them: what a plain search box asks for.
     pub fn words(text: impl Into<String>) -> Self {
-        Query::Match(MatchQuery {
-            fields: vec![],
-            text: text.into(),
-            operator: Operator::Or,
-            minimum_should_match: None,
-            fuzziness: None,
-            analyzer: None,
-        })
+        Query::Match(MatchQuery { text: text.into(), ..MatchQuery::default() })
     }
 
     /// The words of `text` in one field.
     pub fn words_in(field: impl Into<String>, text: impl Into<String>) -> Self {
-        match Self::words(text) {
-            Query::Match(query) => {
-                Query::Match(MatchQuery { fields: vec![BoostedField { field: field.into(), boost: 1.0 }], ..query })
-            }
-            other => other,
-        }
+        let fields = vec![BoostedField { field: field.into(), boost: 1.0 }];
+        Query::Match(MatchQuery { fields, text: text.into(), ..MatchQuery::default() })
     }
 
     /// A value of a field.

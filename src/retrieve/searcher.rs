@@ -49,7 +49,8 @@ impl Searcher {
     pub fn plan_context(&self, default_cross_encoder: Option<String>) -> PlanContext {
         let table = self.table();
         let mut context = PlanContext::default();
-        context.lexical_fields = table.iter().filter(|(_, field)| field.indexed).map(|(name, _)| name.to_string()).collect();
+        context.lexical_fields =
+            table.iter().filter(|(_, field)| field.indexed).map(|(name, _)| name.to_string()).collect();
         context.default_lexical_fields = table.defaults().into_iter().map(|(name, _)| name).collect();
         context.dense_fields = self
             .fields()

@@ -326,10 +326,10 @@ fn insert(properties: &mut Properties, path: &str, mapping: FieldMapping) {
 fn lookup<'a>(properties: &'a mut Properties, path: &str) -> Option<&'a mut FieldMapping> {
     match path.split_once('.') {
         None => properties.get_mut(path),
-        Some((first, rest)) => match properties.get_mut(first)? {
-            FieldMapping::Object(object) => lookup(&mut object.properties, rest),
-            _ => None,
-        },
+        Some((first, rest)) => {
+            let FieldMapping::Object(object) = properties.get_mut(first)? else { return None };
+            lookup(&mut object.properties, rest)
+        }
     }
 }
 

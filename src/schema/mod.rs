@@ -85,9 +85,11 @@ impl IndexDefinition {
     /// # Errors
     /// As [`IndexDefinition::parse`], naming the file; [`ErrorKind::NotFound`] when it does not exist.
     pub fn from_file(path: &Path) -> Result<Self> {
-        let text = fs_err::read_to_string(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => Error::new(ErrorKind::InvalidInput, "is not UTF-8 text").in_file(path),
-            _ => Error::from(error),
+        let text = fs_err::read_to_string(path).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::InvalidData {
+                return Error::new(ErrorKind::InvalidInput, "is not UTF-8 text").in_file(path);
+            }
+            Error::from(error)
         })?;
         Self::parse(&text).map_err(|error| error.in_file(path))
     }
@@ -143,6 +145,20 @@ pub fn json_schema() -> serde_json::Value {
     schemars::schema_for!(IndexDefinition).to_value()
 }
 
+/// Compares a generated file with the repository's; with `BIFOCAL_BLESS=1` writes it instead.
+#[cfg(test)]
+pub(crate) fn check_generated(path: &str, generated: &serde_json::Value) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = format!("{}\n", serde_json::to_string_pretty(generated).unwrap());
+    if std::env::var_os("BIFOCAL_BLESS").is_some() {
+        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+        fs_err::write(&file, text).unwrap();
+    } else {
+        let stored = fs_err::read_to_string(&file).unwrap_or_default();
+        assert!(stored == text, "{path} is stale: run `BIFOCAL_BLESS=1 cargo test json_schema`");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,19 +202,5 @@ mod tests {
     #[test]
     fn the_json_schema_in_the_repository_is_the_one_of_the_code() {
         crate::schema::check_generated("schema/index.json", &json_schema());
-    }
-}
-
-/// Compares a generated file with the repository's; with `BIFOCAL_BLESS=1` writes it instead.
-#[cfg(test)]
-pub(crate) fn check_generated(path: &str, generated: &serde_json::Value) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let text = format!("{}\n", serde_json::to_string_pretty(generated).unwrap());
-    if std::env::var_os("BIFOCAL_BLESS").is_some() {
-        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-        fs_err::write(&file, text).unwrap();
-    } else {
-        let stored = fs_err::read_to_string(&file).unwrap_or_default();
-        assert!(stored == text, "{path} is stale: run `BIFOCAL_BLESS=1 cargo test json_schema`");
     }
 }

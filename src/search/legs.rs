@@ -91,12 +91,12 @@ fn run_lexical(
 
 /// The request's query with the leg's fields and operator where it names none.
 pub(crate) fn lexical_query(searcher: &Searcher, request: &SearchRequest, leg: &ResolvedLexical) -> Query {
-    let mut query = match &request.query {
-        Some(query) => query.clone(),
-        None => query_syntax::parse(&request.text, searcher.lexical().fields()),
-    };
     let fields: Vec<BoostedField> =
         leg.fields.iter().map(|field| BoostedField { field: field.field.clone(), boost: field.boost }).collect();
+    let mut query = match &request.query {
+        Some(query) => query.clone(),
+        None => query_syntax::parse_in(&request.text, searcher.lexical().fields(), &fields),
+    };
     apply_defaults(&mut query, &fields, leg.operator == crate::plan::Operator::And);
     query
 }
@@ -158,7 +158,11 @@ fn run_dense(
             let embeddings = searcher.encoder(&leg.field)?.embed_queries(&[text.as_str()])?;
             outcome.embedding_took = started.elapsed();
             outcome.num_tokens = embeddings.num_tokens;
-            embeddings.rows().next().map(<[f32]>::to_vec).ok_or_else(|| Error::model("the bi-encoder gave no vector"))?
+            embeddings
+                .rows()
+                .next()
+                .map(<[f32]>::to_vec)
+                .ok_or_else(|| Error::model("the bi-encoder gave no vector"))?
         }
     };
     let query = dense::DenseQuery {
@@ -169,8 +173,9 @@ fn run_dense(
     };
     let found = searcher.dense().search(&query)?;
     outcome.num_vectors = found.cost.vectors_scored;
-    outcome.candidates =
-        dense::candidates(&found.hits, dense::DenseScore::Similarity, |address| Ok(searcher.lexical().id(address)?.into()))?;
+    outcome.candidates = dense::candidates(&found.hits, dense::DenseScore::Similarity, |address| {
+        Ok(searcher.lexical().id(address)?.into())
+    })?;
     outcome.vector = vector;
     Ok(outcome)
 }

@@ -43,7 +43,12 @@ pub(crate) struct PassageReader<'a> {
 }
 
 impl<'a> PassageReader<'a> {
-    pub(crate) fn new(searcher: &'a Searcher, plan: &ResolvedPlan, legs: &'a [LegOutcome], num_passages: usize) -> Self {
+    pub(crate) fn new(
+        searcher: &'a Searcher,
+        plan: &ResolvedPlan,
+        legs: &'a [LegOutcome],
+        num_passages: usize,
+    ) -> Self {
         let of_leg = plan.legs.iter().zip(legs).find_map(|(leg, outcome)| match &leg.kind {
             ResolvedLegKind::Dense(ResolvedDense { field, .. }) => Some((field.clone(), outcome.vector.as_slice())),
             ResolvedLegKind::Lexical(_) => None,

@@ -10,10 +10,10 @@ use crate::fuse::FusedCandidate;
 use crate::plan::{ResolvedLegKind, ResolvedPlan};
 use crate::rerank::{Reranked, RerankedCandidate};
 use crate::respond::highlight::{best_fragment, mark};
-use crate::respond::{Cost, Hit, HighlightStyle, Provenance, SearchResponse, StageCost, Warning};
+use crate::respond::{Cost, HighlightStyle, Hit, Provenance, SearchResponse, StageCost, Warning};
+use crate::retrieve::Searcher;
 use crate::retrieve::lexical::highlight::highlight_ranges;
 use crate::retrieve::query::Query;
-use crate::retrieve::Searcher;
 
 /// What the stages cost so far, and what went wrong.
 #[derive(Debug, Default)]
@@ -51,7 +51,10 @@ impl Stages {
         }
         if reranked.budget_exhausted {
             let budget = params.budget.map_or(0, |budget| budget.as_millis());
-            let message = format!("the budget of {budget} ms ended after {} of {} candidates", reranked.num_read, reranked.num_asked);
+            let message = format!(
+                "the budget of {budget} ms ended after {} of {} candidates",
+                reranked.num_read, reranked.num_asked
+            );
             self.warnings.push(Warning { code: "rerank_budget".to_string(), message });
         }
         let mut fused: Vec<&RerankedCandidate> = reranked.candidates.iter().collect();
@@ -79,7 +82,8 @@ impl Stages {
         let query = self.highlight_query(searcher, request, plan);
         let _ = outcomes;
         let mut hits = Vec::with_capacity(plan.size);
-        let kept = reranked.candidates.into_iter().filter(|candidate| plan.min_score.is_none_or(|min| candidate.score >= min));
+        let kept =
+            reranked.candidates.into_iter().filter(|candidate| plan.min_score.is_none_or(|min| candidate.score >= min));
         for (rank, candidate) in (1..).zip(kept).skip(plan.offset).take(plan.size) {
             let fused_rank = self.fused_ranks.get(&candidate.fused.id).copied().unwrap_or(rank);
             let provenance = Provenance::of(&candidate, &names, fused_rank, passage_field);

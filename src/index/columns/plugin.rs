@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use tantivy::directory::TerminatingWrite;
+use tantivy::error::DataCorruption;
 use tantivy::index::{Segment, SegmentComponent};
 use tantivy::indexer::doc_id_mapping::DocIdMapping;
 use tantivy::plugin::{PluginMergeContext, PluginWriter, PluginWriterContext, SegmentPlugin};
@@ -13,7 +14,7 @@ use tantivy::{DocId, TantivyDocument, TantivyError};
 use super::format::{ColumnsBuilder, FieldEntry};
 use super::reader::ColumnsReader;
 use super::{EXTENSION, HASH_FIELD, ID_FIELD};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::index::lexical::encoded_tokens;
 
 /// The plugin; to be registered with every index at its creation and at every opening.
@@ -77,12 +78,12 @@ fn write(builder: ColumnsBuilder, segment: &Segment) -> tantivy::Result<()> {
 
 /// Tantivy carries our errors as text; a full disk stays an I/O error.
 fn into_tantivy(error: Error) -> TantivyError {
-    match error.kind() {
-        crate::ErrorKind::Corrupt => {
-            TantivyError::DataCorruption(tantivy::error::DataCorruption::comment_only(error.to_string()))
-        }
-        crate::ErrorKind::Io => TantivyError::from(std::io::Error::other(error)),
-        _ => TantivyError::SystemError(error.to_string()),
+    if error.kind() == ErrorKind::Corrupt {
+        TantivyError::DataCorruption(DataCorruption::comment_only(error.to_string()))
+    } else if error.kind() == ErrorKind::Io {
+        TantivyError::from(std::io::Error::other(error))
+    } else {
+        TantivyError::SystemError(error.to_string())
     }
 }
 

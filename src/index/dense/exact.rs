@@ -63,14 +63,26 @@ pub(crate) struct Work {
 /// The `depth` documents with the largest keys, best first, ties by address; only keys of at least `least` are sought, up to
 /// rounding.
 pub(crate) fn search(tasks: &[Task<'_>], query: &PreparedQuery, depth: usize, least: f32) -> (Vec<Scored>, Work) {
-    let pieces = split(tasks);
+    let bytes: usize = tasks.iter().map(Task::num_bytes).sum();
+    let num_pieces = if bytes < PARALLEL_BYTES { 1 } else { rayon::current_num_threads() };
+    search_in_pieces(tasks, query, depth, least, num_pieces)
+}
+
+fn search_in_pieces(
+    tasks: &[Task<'_>],
+    query: &PreparedQuery,
+    depth: usize,
+    least: f32,
+    num_pieces: usize,
+) -> (Vec<Scored>, Work) {
+    let pieces = split(tasks, num_pieces);
     let scan = |piece: &Piece<'_>| {
         let mut scan = Scan::new(depth, least);
         scan_piece(piece, query, &mut scan);
         scan.finish()
     };
     let scans: Vec<Scan> =
-        if pieces.len() > 1 { pieces.par_iter().map(scan).collect() } else { pieces.iter().map(scan).collect() };
+        if num_pieces > 1 { pieces.par_iter().map(scan).collect() } else { pieces.iter().map(scan).collect() };
     let mut work = Work { scored: scans.iter().map(|scan| scan.scored).sum(), rescored: 0 };
 
     let mut floor = Floor::new(depth, least, depth);
@@ -139,22 +151,14 @@ struct Piece<'a> {
     range: Range<usize>,
 }
 
-fn split<'a>(tasks: &'a [Task<'a>]) -> Vec<Piece<'a>> {
-    let rows = |task: &Task<'_>| match &task.allowed {
-        Allowed::Alive(_) => task.field.len(),
-        Allowed::Listed(ordinals) => ordinals.len(),
-    };
-    let bytes = |task: &Task<'_>| {
-        let width = if task.field.coarse().is_some() { 1 } else { 4 };
-        rows(task) * task.field.params.dims * width
-    };
-    let total: usize = tasks.iter().map(bytes).sum();
-    let threads = rayon::current_num_threads();
-    let share = if total < PARALLEL_BYTES || threads < 2 { usize::MAX } else { total.div_ceil(threads) };
+/// Cuts the tasks into about `num_pieces` of about the same size, and at least one a task.
+fn split<'a>(tasks: &'a [Task<'a>], num_pieces: usize) -> Vec<Piece<'a>> {
+    let total: usize = tasks.iter().map(Task::num_bytes).sum();
+    let share = total.div_ceil(num_pieces.max(1)).max(1);
     let mut pieces = Vec::new();
     for task in tasks {
-        let len = rows(task);
-        let parts = bytes(task).div_ceil(share).max(1);
+        let len = task.len();
+        let parts = task.num_bytes().div_ceil(share).max(1);
         let mut start = 0;
         for part in 1..=parts {
             let mut end = len * part / parts;
@@ -171,6 +175,20 @@ fn split<'a>(tasks: &'a [Task<'a>]) -> Vec<Piece<'a>> {
 }
 
 impl Task<'_> {
+    /// Vectors to look at.
+    fn len(&self) -> usize {
+        match &self.allowed {
+            Allowed::Alive(_) => self.field.len(),
+            Allowed::Listed(ordinals) => ordinals.len(),
+        }
+    }
+
+    /// What a scan of them reads.
+    fn num_bytes(&self) -> usize {
+        let width = if self.field.coarse().is_some() { 1 } else { 4 };
+        self.len() * self.field.params.dims * width
+    }
+
     /// The document at a place of the scan.
     fn doc(&self, place: usize) -> DocId {
         let ordinal = match &self.allowed {
@@ -365,5 +383,61 @@ impl Floor {
         let (_, &mut low, _) = self.lows.select_nth_unstable_by(self.depth - 1, |a, b| b.total_cmp(a));
         self.lows.truncate(self.depth);
         self.least = self.least.max(low);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tantivy::directory::OwnedBytes;
+
+    use super::*;
+    use crate::index::dense::field::NO_SPAN;
+    use crate::index::dense::format::{Container, VEC_MAGIC, VecDirectory};
+    use crate::index::dense::params::VectorFieldParams;
+    use crate::index::dense::write::{FieldToWrite, Part, write_vec_file};
+
+    fn field(docs: Vec<u32>, vectors: &[f32], quantized: bool) -> FieldVectors {
+        let params = VectorFieldParams {
+            similarity: Similarity::MaxInnerProduct,
+            multi: true,
+            quantized,
+            ..VectorFieldParams::new(vectors.len() / docs.len())
+        };
+        let spans = vec![NO_SPAN; docs.len()];
+        let to_write = FieldToWrite { name: "v".into(), params, docs, spans, parts: vec![Part::New(vectors)] };
+        let mut file = Vec::new();
+        write_vec_file(&mut file, 1000, &[to_write]).unwrap();
+        let (container, directory): (_, VecDirectory) =
+            Container::open(OwnedBytes::new(file), VEC_MAGIC, "x.vec".as_ref()).unwrap();
+        FieldVectors::open(&container, directory.fields[0].clone(), 1000).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_and_lists_change_nothing(
+            docs in prop::collection::vec(0u32..40, 1..120),
+            numbers in prop::collection::vec(-4i8..4, 3 * 120),
+            quantized: bool, num_pieces in 1usize..9, depth in 1usize..20,
+        ) {
+            // Small whole numbers: many ties, exact sums.
+            let mut docs = docs;
+            docs.sort_unstable();
+            let vectors: Vec<f32> = numbers[..docs.len() * 3].iter().map(|&x| f32::from(x)).collect();
+            let query = PreparedQuery::new(vec![1.0, -2.0, 1.0]);
+            let key = |ordinal: usize| vectors[ordinal * 3] - 2.0 * vectors[ordinal * 3 + 1] + vectors[ordinal * 3 + 2];
+            let odd = |ordinal: &u32| ordinal % 3 != 0;
+            let all: Vec<Scored> = (0u32..).zip(&docs)
+                .map(|(ordinal, &doc)| Scored { address: DocAddress::new(4, doc), ordinal, key: key(ordinal as usize) })
+                .collect();
+            let field = field(docs.clone(), &vectors, quantized);
+            let task = |allowed| [Task { segment_ord: 4, field: &field, allowed }];
+            let (got, _) = search_in_pieces(&task(Allowed::Alive(None)), &query, depth, f32::NEG_INFINITY, num_pieces);
+            prop_assert_eq!(got, best(all.clone(), depth));
+            let listed: Vec<u32> = (0..docs.len() as u32).filter(odd).collect();
+            let tasks = task(Allowed::Listed(listed));
+            let (got, _) = search_in_pieces(&tasks, &query, depth, f32::NEG_INFINITY, num_pieces);
+            prop_assert_eq!(got, best(all.into_iter().filter(|scored| odd(&scored.ordinal)).collect(), depth));
+        }
     }
 }

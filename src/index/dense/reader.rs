@@ -174,6 +174,8 @@ pub struct DenseHits {
 #[derive(Clone)]
 pub struct DenseReader {
     searcher: Searcher,
+    /// The schema's vector fields, read once.
+    fields: Arc<[(String, VectorFieldParams)]>,
     segments: Vec<Arc<SegmentVectors>>,
 }
 
@@ -190,7 +192,9 @@ impl DenseReader {
     /// `Corrupt` (naming the file) when a segment's file is damaged, `Io` when it cannot be read.
     pub fn open(searcher: &Searcher, cache: &DenseCache) -> Result<Self> {
         let segments = searcher.segment_readers().iter().map(|reader| cache.segment(reader)).collect::<Result<_>>()?;
-        Ok(Self { searcher: searcher.clone(), segments })
+        let fields = VectorFieldParams::fields_of(searcher.schema())?;
+        let fields = fields.into_iter().map(|(_, name, params)| (name, params)).collect();
+        Ok(Self { searcher: searcher.clone(), fields, segments })
     }
 
     /// The documents whose vectors are closest to the query's, best first; a document counts with its closest vector.
@@ -203,7 +207,7 @@ impl DenseReader {
     /// infinity, or has a length that the field's similarity refuses.
     pub fn search(&self, query: &DenseQuery<'_>) -> Result<DenseHits> {
         let params = self.params(query.field)?;
-        let prepared = prepare(query.vector, &params).map_err(|error| error.in_field(query.field))?;
+        let prepared = prepare(query.vector, params).map_err(|error| error.in_field(query.field))?;
         self.check_filter(query.filter)?;
         if query.depth == 0 {
             return Ok(DenseHits { hits: Vec::new(), cost: DenseCost::default() });
@@ -273,7 +277,7 @@ impl DenseReader {
     /// As [`DenseReader::search`].
     pub fn explain(&self, field: &str, vector: &[f32], address: DocAddress) -> Result<Option<DenseHit>> {
         let params = self.params(field)?;
-        let query = prepare(vector, &params).map_err(|error| error.in_field(field))?;
+        let query = prepare(vector, params).map_err(|error| error.in_field(field))?;
         let segment = self.segments.get(address.segment_ord as usize);
         let Some(found) = segment.and_then(|segment| segment.field(field)) else { return Ok(None) };
         let scored = found.vectors.ordinals(address.doc_id).filter_map(|ordinal| {
@@ -310,11 +314,10 @@ impl DenseReader {
         Ok(())
     }
 
-    fn params(&self, field: &str) -> Result<VectorFieldParams> {
-        let fields = VectorFieldParams::fields_of(self.searcher.schema())?;
-        let found = fields.into_iter().find(|(_, name, _)| name == field);
+    fn params(&self, field: &str) -> Result<&VectorFieldParams> {
+        let found = self.fields.iter().find(|(name, _)| name == field);
         found
-            .map(|(_, _, params)| params)
+            .map(|(_, params)| params)
             .ok_or_else(|| Error::not_found("there is no vector field of this name in the index").in_field(field))
     }
 

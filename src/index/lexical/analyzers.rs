@@ -124,6 +124,15 @@ impl Analyzer {
         terms
     }
 
+    /// Brings a part of a word to the form that terms have, without cutting or stemming it (Elasticsearch's normalisation).
+    pub fn normalize(&self, part: &str) -> String {
+        let mut term = part.to_string();
+        self.0.filters.iter().filter(|filter| filter.is_normalizing()).for_each(|filter| {
+            filter.apply(&mut term);
+        });
+        term
+    }
+
     /// Analyses the values of one field of one document for Tantivy, with [`POSITION_INCREMENT_GAP`] between them.
     ///
     /// Returns what [`encoded_tokens`] describes; empty when no value has a term. Add it to the document as text of a field

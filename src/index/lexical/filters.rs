@@ -1,7 +1,6 @@
 //! Words to terms: Lucene's token filters, each one rewriting or dropping a term. Next: [`super::analyzers`].
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use frostem::Stemmer;
 
@@ -51,17 +50,31 @@ impl std::fmt::Debug for Filter {
 }
 
 impl Filter {
+    /// Whether it rewrites characters one by one, so that it also fits a part of a word.
+    pub(super) fn is_normalizing(&self) -> bool {
+        match self {
+            Filter::Lowercase | Filter::TurkishLowercase | Filter::GreekLowercase | Filter::DecimalDigits => true,
+            Filter::Stop(_)
+            | Filter::EnglishPossessive
+            | Filter::Apostrophe
+            | Filter::Elision(_)
+            | Filter::PorterStem
+            | Filter::Snowball(_) => false,
+        }
+    }
+
     /// Rewrites `term` in place; `false` drops it.
     pub(super) fn apply(&self, term: &mut String) -> bool {
         match self {
-            Filter::Lowercase => map_chars(term, |c| c.is_ascii_uppercase() || !c.is_ascii(), simple_lowercase),
-            Filter::TurkishLowercase => map_chars(term, |_| true, turkish_lowercase),
-            Filter::GreekLowercase => map_chars(term, |_| true, greek_lowercase),
-            Filter::Stop(words) => return !is_in(words, term),
+            Filter::Lowercase if term.is_ascii() => term.make_ascii_lowercase(),
+            Filter::Lowercase => map_chars(term, simple_lowercase),
+            Filter::TurkishLowercase => map_chars(term, turkish_lowercase),
+            Filter::GreekLowercase => map_chars(term, greek_lowercase),
+            Filter::Stop(words) => return !words.contains(term),
             Filter::EnglishPossessive => {
-                if ["'s", "'S", "’s", "’S", "＇s", "＇S"].iter().any(|possessive| term.ends_with(possessive)) {
-                    term.pop();
-                    term.pop();
+                let owner = term.strip_suffix(['s', 'S']).and_then(|rest| rest.strip_suffix(['\'', '’', '＇']));
+                if let Some(owner_len) = owner.map(str::len) {
+                    term.truncate(owner_len);
                 }
             }
             Filter::Apostrophe => {
@@ -70,7 +83,7 @@ impl Filter {
                 }
             }
             Filter::Elision(articles) => elide(term, articles),
-            Filter::DecimalDigits => map_chars(term, |c| !c.is_ascii(), ascii_digit),
+            Filter::DecimalDigits => map_chars(term, ascii_digit),
             Filter::PorterStem => porter::stem(term),
             Filter::Snowball(stemmer) => {
                 // A borrowed answer is the word itself.
@@ -84,19 +97,8 @@ impl Filter {
     }
 }
 
-fn is_in(words: &HashSet<&'static str>, term: &str) -> bool {
-    words.contains(term)
-}
-
-/// Rewrites each character, with no work at all when `may_change` is false for every one.
-fn map_chars(term: &mut String, may_change: impl Fn(char) -> bool, map: impl Fn(char) -> char) {
-    if term.is_ascii() {
-        if term.chars().any(&may_change) {
-            let mapped: String = term.chars().map(map).collect();
-            *term = mapped;
-        }
-        return;
-    }
+/// Rewrites each character; no work where none changes.
+fn map_chars(term: &mut String, map: impl Fn(char) -> char) {
     if term.chars().any(|c| map(c) != c) {
         *term = term.chars().map(map).collect();
     }

@@ -12,6 +12,7 @@ use tantivy::{IndexWriter, SegmentReader, TantivyDocument, Term};
 use super::*;
 use crate::index::columns::{ColumnsPlugin, ColumnsReader};
 use crate::index::lexical::{Analyzer, encoded_tokens};
+use crate::index::segment_directory::SegmentDirectory;
 
 fn text_options() -> TextOptions {
     TextOptions::default().set_indexing_options(
@@ -32,7 +33,7 @@ fn keyword_options() -> TextOptions {
 }
 
 fn open(path: &FsPath) -> Index {
-    let mut index = Index::open_in_dir(path).unwrap();
+    let mut index = Index::open(SegmentDirectory::open(path).unwrap()).unwrap();
     index.register_plugin(Arc::new(ColumnsPlugin));
     encoded_tokens::register_tokenizer(&index);
     index
@@ -193,5 +194,6 @@ fn a_torn_or_damaged_columns_file_is_named() {
         let searcher = open(folder.path()).reader().unwrap().searcher();
         let error = ColumnsReader::open(searcher.segment_reader(0)).unwrap_err();
         assert!(error.to_string().contains(".col"), "{error}");
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{error}");
     }
 }

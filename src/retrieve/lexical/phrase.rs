@@ -67,8 +67,7 @@ impl PhraseLeaf {
         }
         slots.sort_by_key(SlotPostings::cost);
         let norms = self.norms.of_segment(first_term, reader);
-        let mut scorer =
-            PhraseScorer { slots, slop: self.slop, weight: self.weight * boost, norms, doc: 0, freq: 0.0 };
+        let mut scorer = PhraseScorer { slots, slop: self.slop, weight: self.weight * boost, norms, doc: 0, freq: 0.0 };
         scorer.find_from(0);
         Ok(Some(scorer))
     }
@@ -119,11 +118,6 @@ pub(super) struct PhraseScorer {
 }
 
 impl PhraseScorer {
-    /// The phrase's frequency in the current document.
-    pub(super) fn freq(&self) -> f32 {
-        self.freq
-    }
-
     fn find_from(&mut self, mut target: DocId) -> DocId {
         loop {
             self.doc = self.align(target);
@@ -202,14 +196,18 @@ fn sloppy_freq(slots: &[SlotPostings], slop: u32) -> f32 {
     let lists: Vec<&[i64]> = slots.iter().map(|slot| slot.positions.as_slice()).collect();
     let mut at = vec![0_usize; lists.len()];
     let position = |at: &[usize], slot: usize| lists[slot].get(at[slot]).copied();
-    let Some(mut end) = (0..lists.len()).map(|slot| position(&at, slot)).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max())
+    let Some(mut end) = (0..lists.len())
+        .map(|slot| position(&at, slot))
+        .collect::<Option<Vec<_>>>()
+        .and_then(|all| all.into_iter().max())
     else {
         return 0.0;
     };
     let mut freq = 0.0;
     loop {
         // The slot that stands first moves on while it stays first; its last place gives the shortest match.
-        let mut order: Vec<(i64, usize)> = (0..lists.len()).filter_map(|slot| Some((position(&at, slot)?, slot))).collect();
+        let mut order: Vec<(i64, usize)> =
+            (0..lists.len()).filter_map(|slot| Some((position(&at, slot)?, slot))).collect();
         order.sort_unstable();
         let Some(&(first, slot)) = order.first() else { return freq };
         let next = order.get(1).map_or(i64::MAX, |&(position, _)| position);

@@ -74,7 +74,11 @@ impl Weight for TermLeaf {
 }
 
 /// Tantivy's explanation of a leaf: its score. Ours is made in [`super::explain`].
-pub(super) fn explain_by_scorer(weight: &dyn Weight, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
+pub(super) fn explain_by_scorer(
+    weight: &dyn Weight,
+    reader: &SegmentReader,
+    doc: DocId,
+) -> tantivy::Result<Explanation> {
     let mut scorer = weight.scorer(reader, 1.0)?;
     let matches = scorer.doc() == doc || (scorer.doc() < doc && scorer.seek(doc) == doc);
     Ok(Explanation::new("score", if matches { scorer.score() } else { 0.0 }))

@@ -80,7 +80,7 @@ pub(super) fn plain(value: &TermValue) -> String {
 fn display(value: &TermValue) -> String {
     match value {
         TermValue::Text(text) => format!("{text:?}"),
-        other => plain(other),
+        TermValue::Bool(_) | TermValue::Integer(_) | TermValue::Unsigned(_) | TermValue::Float(_) => plain(value),
     }
 }
 

@@ -1,0 +1,108 @@
+//! Words of the index near a word: fuzzy expansion, and the beginnings of words.
+
+use std::collections::BTreeMap;
+
+use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
+use tantivy::Term;
+use tantivy_fst::Automaton;
+
+use super::LexicalSearcher;
+use crate::error::Result;
+use crate::index::lexical::LexicalField;
+
+/// The most terms that a fuzzy word or the last word of a phrase becomes, as in Elasticsearch.
+pub(super) const MAX_EXPANSIONS: usize = 50;
+
+/// A term near a word.
+#[derive(Debug, Clone)]
+pub(super) struct Expansion {
+    pub(super) term: Term,
+    /// `1 - edits / length of the shorter`, in Lucene's manner; 1 for the word itself.
+    pub(super) boost: f32,
+    pub(super) doc_freq: u64,
+}
+
+/// Runs a Levenshtein automaton over Tantivy's term dictionary.
+struct Near<'a>(&'a DFA);
+
+impl Automaton for Near<'_> {
+    type State = u32;
+
+    fn start(&self) -> u32 {
+        self.0.initial_state()
+    }
+
+    fn is_match(&self, state: &u32) -> bool {
+        matches!(self.0.distance(*state), Distance::Exact(_))
+    }
+
+    fn can_match(&self, state: &u32) -> bool {
+        *state != SINK_STATE
+    }
+
+    fn accept(&self, state: &u32, byte: u8) -> u32 {
+        self.0.transition(*state, byte)
+    }
+}
+
+impl LexicalSearcher {
+    /// The terms of a field within `edits` of `word`, the nearest and most frequent first.
+    pub(super) fn near(
+        &self,
+        field: &LexicalField,
+        word: &str,
+        edits: u8,
+        prefix_length: usize,
+        transpositions: bool,
+    ) -> Result<Vec<Expansion>> {
+        let automaton = LevenshteinAutomatonBuilder::new(edits, transpositions).build_dfa(word);
+        let prefix: String = word.chars().take(prefix_length).collect();
+        let mut found: BTreeMap<Vec<u8>, (f32, u64)> = BTreeMap::new();
+        for segment in &self.0.segments {
+            let Some(inverted) = segment.inverted.get(&field.field) else { continue };
+            let mut stream = inverted.terms().search(Near(&automaton)).into_stream()?;
+            while stream.advance() {
+                let key = stream.key();
+                if !key.starts_with(prefix.as_bytes()) {
+                    continue;
+                }
+                let distance = automaton.eval(key).to_u8();
+                let length =
+                    std::str::from_utf8(key).map_or(key.len(), |term| term.chars().count()).min(word.chars().count());
+                let boost = 1.0 - f32::from(distance) / length.max(1) as f32;
+                if boost > 0.0 {
+                    found.entry(key.to_vec()).or_insert((boost, 0)).1 += u64::from(stream.value().doc_freq);
+                }
+            }
+        }
+        let mut expansions: Vec<Expansion> = found
+            .into_iter()
+            .filter_map(|(key, (boost, doc_freq))| {
+                let term = Term::from_field_text(field.field, std::str::from_utf8(&key).ok()?);
+                Some(Expansion { term, boost, doc_freq })
+            })
+            .collect();
+        expansions.sort_by(|a, b| {
+            b.boost.total_cmp(&a.boost).then_with(|| b.doc_freq.cmp(&a.doc_freq)).then_with(|| a.term.cmp(&b.term))
+        });
+        expansions.truncate(MAX_EXPANSIONS);
+        Ok(expansions)
+    }
+
+    /// The first terms of a field that begin with `prefix`, in their order.
+    pub(super) fn beginning_with(&self, field: &LexicalField, prefix: &str) -> Result<Vec<Term>> {
+        let mut found = std::collections::BTreeSet::new();
+        for segment in &self.0.segments {
+            let Some(inverted) = segment.inverted.get(&field.field) else { continue };
+            let mut stream = inverted.terms().range().ge(prefix).into_stream()?;
+            let mut count = 0;
+            while count < MAX_EXPANSIONS && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+                count += 1;
+                if let Ok(term) = std::str::from_utf8(stream.key()) {
+                    found.insert(Term::from_field_text(field.field, term));
+                }
+            }
+        }
+        Ok(found.into_iter().take(MAX_EXPANSIONS).collect())
+    }
+}

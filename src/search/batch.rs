@@ -1,0 +1,56 @@
+//! Many queries at once: embedded in batches, searched on all cores.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::{Fetch, SearchRequest, search_resolved};
+use crate::error::Result;
+use crate::models::Models;
+use crate::plan::{ResolvedLegKind, ResolvedPlan};
+use crate::respond::SearchResponse;
+use crate::retrieve::{Searcher, query_syntax};
+
+/// Searches queries (id, text) by one plan; answer `i` is query `i`'s, with ids, scores and provenance only.
+///
+/// # Errors
+/// The first that a search fails with, as [`search_resolved`].
+pub fn run_queries(
+    searcher: &Searcher,
+    models: &Models,
+    queries: &[(String, String)],
+    plan: &ResolvedPlan,
+) -> Result<Vec<SearchResponse>> {
+    let vectors = embed_queries(searcher, queries, plan)?;
+    let search = |(idx, (_, text)): (usize, &(String, String))| {
+        let own = vectors.iter().filter_map(|(field, rows)| Some((field.clone(), rows.get(idx)?.clone())));
+        let request =
+            SearchRequest { text: text.clone(), vectors: own.collect(), fetch: Fetch::Ids, ..SearchRequest::default() };
+        search_resolved(searcher, models, &request, plan)
+    };
+    if plan.rerank.is_some() {
+        // The cross-encoder uses all cores by itself.
+        return queries.iter().enumerate().map(search).collect();
+    }
+    queries.par_iter().enumerate().map(search).collect()
+}
+
+/// Query vectors by semantic field of the plan's dense legs.
+pub(crate) fn embed_queries(
+    searcher: &Searcher,
+    queries: &[(String, String)],
+    plan: &ResolvedPlan,
+) -> Result<BTreeMap<String, Vec<Vec<f32>>>> {
+    let mut vectors = BTreeMap::new();
+    for leg in &plan.legs {
+        let ResolvedLegKind::Dense(dense) = &leg.kind else { continue };
+        if vectors.contains_key(&dense.field) {
+            continue;
+        }
+        let texts: Vec<String> = queries.iter().map(|(_, text)| query_syntax::plain_text(text)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let embeddings = searcher.encoder(&dense.field)?.embed_queries(&texts)?;
+        vectors.insert(dense.field.clone(), embeddings.rows().map(<[f32]>::to_vec).collect());
+    }
+    Ok(vectors)
+}
