@@ -387,6 +387,7 @@ impl Floor {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 mod tests {
     use proptest::prelude::*;
     use tantivy::directory::OwnedBytes;
@@ -426,7 +427,7 @@ mod tests {
             let vectors: Vec<f32> = numbers[..docs.len() * 3].iter().map(|&x| f32::from(x)).collect();
             let query = PreparedQuery::new(vec![1.0, -2.0, 1.0]);
             let key = |ordinal: usize| vectors[ordinal * 3] - 2.0 * vectors[ordinal * 3 + 1] + vectors[ordinal * 3 + 2];
-            let odd = |ordinal: &u32| ordinal % 3 != 0;
+            let odd = |ordinal: &u32| !ordinal.is_multiple_of(3);
             let all: Vec<Scored> = (0u32..).zip(&docs)
                 .map(|(ordinal, &doc)| Scored { address: DocAddress::new(4, doc), ordinal, key: key(ordinal as usize) })
                 .collect();
