@@ -387,6 +387,7 @@ impl Floor {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 mod tests {
     use proptest::prelude::*;
     use tantivy::directory::OwnedBytes;

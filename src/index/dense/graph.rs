@@ -249,7 +249,7 @@ impl Metric {
         (self.kernels.dot_rows_i16_i8)(&query.levels, row, &mut dot);
         #[expect(clippy::cast_precision_loss, reason = "the walk is approximate")]
         let dot = dot[0] as f32 * (query.step * coarse.scales[ordinal]);
-        self.distance_from_dot(dot, query.norm, coarse.norms[ordinal])
+        self.distance_from_dot(dot, || (query.norm, coarse.norms[ordinal]))
     }
 
     fn between(&self, a: u64, b: u64) -> f32 {
@@ -260,7 +260,7 @@ impl Metric {
             (self.kernels.dot_i8)(&coarse.codes[a * dims..(a + 1) * dims], &coarse.codes[b * dims..(b + 1) * dims]);
         #[expect(clippy::cast_precision_loss, reason = "the walk is approximate")]
         let dot = dot as f32 * (coarse.scales[a] * coarse.scales[b]);
-        self.distance_from_dot(dot, coarse.norms[a], coarse.norms[b])
+        self.distance_from_dot(dot, || (coarse.norms[a], coarse.norms[b]))
     }
 
     fn between_fine(&self, a: usize, b: usize) -> f32 {
@@ -278,10 +278,13 @@ impl Metric {
     }
 
     #[inline]
-    fn distance_from_dot(&self, dot: f32, norm_a: f32, norm_b: f32) -> f32 {
+    fn distance_from_dot(&self, dot: f32, norms: impl FnOnce() -> (f32, f32)) -> f32 {
         match self.similarity() {
             Similarity::Cosine | Similarity::DotProduct | Similarity::MaxInnerProduct => 1.0 - dot,
-            Similarity::L2Norm => norm_a * norm_a + norm_b * norm_b - 2.0 * dot,
+            Similarity::L2Norm => {
+                let (norm_a, norm_b) = norms();
+                norm_a * norm_a + norm_b * norm_b - 2.0 * dot
+            }
         }
     }
 }
