@@ -26,7 +26,7 @@ demo: build ## Index 1,400 abstracts, search them under four plans, print how go
 	@$(BIFOCAL) eval fixtures/cranfield --index $(DEMO)/cranfield.idx --plans lexical,dense,hybrid,hybrid-rerank
 
 test: onnxruntime ## Every test
-	cargo test --locked --all-targets
+	cargo test --locked --lib --bins --tests
 	cargo test --locked --doc
 
 lint: ## Format and lint, as .ci/run checks them
