@@ -25,7 +25,7 @@ demo: build ## Index 1,400 abstracts, search them under four plans, print how go
 	@echo "== How good each plan is over 225 judged queries"
 	@$(BIFOCAL) eval fixtures/cranfield --index $(DEMO)/cranfield.idx --plans lexical,dense,hybrid,hybrid-rerank
 
-test: onnxruntime ## Every test
+test: tools onnxruntime ## Every test
 	cargo test --locked --lib --bins --tests
 	cargo test --locked --doc
 
@@ -33,12 +33,15 @@ lint: ## Format and lint, as .ci/run checks them
 	cargo fmt --all -- --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-build: onnxruntime ## The release binary
+.PHONY: tools
+tools:
 	@command -v cargo >/dev/null || { echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v c++ >/dev/null || { echo "make: a C++ compiler is missing; install g++ or clang" >&2; exit 1; }
+
+build: tools onnxruntime ## The release binary
 	cargo build --locked --release
 
-onnxruntime: $(ONNXRUNTIME) ## ONNX Runtime's shared library, from its Python package
+onnxruntime: $(if $(ORT_DYLIB_PATH),,$(ONNXRUNTIME)) ## ONNX Runtime's shared library, from its Python package
 
 # The library is taken out of the wheel; nothing is installed into any Python.
 $(ONNXRUNTIME):

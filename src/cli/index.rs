@@ -38,12 +38,18 @@ pub(super) struct IndexArgs {
     /// An Elasticsearch index body (`settings`, `mappings`) as JSON or YAML
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
-    /// How the inputs are read; told from their content when absent
-    #[arg(long, value_enum)]
-    format: Option<FormatArg>,
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        help = "How the inputs are read: jsonl, bulk, beir, json, csv or tsv; told from their content when absent"
+    )]
+    format: Option<Format>,
     /// The field that holds a document's id; `_id`, else `id`, when absent
     #[arg(long, value_name = "FIELD")]
     id_field: Option<String>,
+    /// The longest record in bytes; longer ones are bad records
+    #[arg(long, value_name = "BYTES")]
+    max_record_bytes: Option<usize>,
     /// What a record that cannot be read or does not fit the mapping does: `fail` leaves the index as it was
     #[arg(long, value_enum, default_value_t = OnError::Fail)]
     on_error: OnError,
@@ -72,16 +78,6 @@ enum OnError {
     Fail,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArg {
-    Jsonl,
-    Bulk,
-    Beir,
-    JsonArray,
-    Csv,
-    Tsv,
-}
-
 /// Operations that are done at once: enough for both cores, few enough for a quick answer to Ctrl-C.
 const BATCH: usize = 512;
 /// Longest time between two commits.
@@ -105,21 +101,20 @@ pub(super) fn run(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<()> 
         }
         (false, None) => None,
     };
-    if let (true, Some(index), Some(definition)) = (existing, &index, &given)
-        && &index.definition() != definition
-    {
-        index.extend_definition(definition).map_err(|error| match &args.mapping {
-            Some(file) => error.in_file(file),
-            None => error,
-        })?;
-    }
-    let checked = check(args, &spooled, index.as_ref())?;
+    // A mapping for an existing index takes effect only when every record has been checked.
+    let grown =
+        given.filter(|definition| existing && index.as_ref().is_some_and(|index| &index.definition() != definition));
+    let before = grown.clone().or_else(|| index.as_ref().map(Index::definition)).unwrap_or_default();
+    let checked = check(args, &spooled, index.as_ref(), &before)?;
     if index.is_none() {
         let options = InferOptions { lexical_only: args.lexical_only, inference_id: args.model.clone() };
         index = Some(Index::create(&args.index, &checked.seen.first_definition(&options), models.clone())?);
         created = Some(RemoveOnDrop(args.index.clone()));
-    } else if let Some(index) = index.as_ref().filter(|_| !checked.seen.is_empty()) {
-        index.extend_definition(&checked.seen.extended_definition(&index.definition()))?;
+    } else if let Some(index) = index.as_ref().filter(|_| grown.is_some() || !checked.seen.is_empty()) {
+        index.extend_definition(&checked.seen.extended_definition(&before)).map_err(|error| match &args.mapping {
+            Some(file) => error.in_file(file),
+            None => error,
+        })?;
     }
     let index = index.ok_or_else(|| Error::internal("there is no index to write to"))?;
     let outcome = write(args, &spooled, &index, checked.num_operations, &mut created);
@@ -173,15 +168,10 @@ impl Inputs {
         }
         let mut options = ingest::Options::default();
         options.id_field.clone_from(&args.id_field);
-        options.format = match args.format {
-            None => Format::Auto,
-            Some(FormatArg::Jsonl) => Format::Jsonl,
-            Some(FormatArg::Bulk) => Format::Bulk,
-            Some(FormatArg::Beir) => Format::Beir,
-            Some(FormatArg::JsonArray) => Format::Json,
-            Some(FormatArg::Csv) => Format::Csv,
-            Some(FormatArg::Tsv) => Format::Tsv,
-        };
+        options.format = args.format.unwrap_or(Format::Auto);
+        if let Some(bytes) = args.max_record_bytes {
+            options.max_record_bytes = bytes;
+        }
         ingest::open(inputs, options)
     }
 }
@@ -193,8 +183,12 @@ struct Checked {
 }
 
 /// Reads everything once: bad records are reported, unknown fields are learnt, nothing is written.
-fn check(args: &IndexArgs, inputs: &Inputs, index: Option<&Index>) -> anyhow::Result<Checked> {
-    let definition = index.map(Index::definition).unwrap_or_default();
+fn check(
+    args: &IndexArgs,
+    inputs: &Inputs,
+    index: Option<&Index>,
+    definition: &IndexDefinition,
+) -> anyhow::Result<Checked> {
     let mut checked = Checked { num_operations: 0, num_bad: 0, seen: Observations::default() };
     let mut faults = Faults { args, shown: 0, total: 0 };
     let mut operations = inputs.open(args)?;
@@ -202,7 +196,7 @@ fn check(args: &IndexArgs, inputs: &Inputs, index: Option<&Index>) -> anyhow::Re
         interrupt::check()?;
         let (batch, ended) = next_batch(&mut operations, &mut faults)?;
         checked.num_operations += batch.len() as u64;
-        for fault in check_batch(&batch, index, &definition, &mut checked.seen) {
+        for fault in check_batch(&batch, index, definition, &mut checked.seen) {
             faults.show(&fault);
         }
         if ended {

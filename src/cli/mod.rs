@@ -57,7 +57,7 @@ struct ModelArgs {
     #[arg(long, global = true, env = "BIFOCAL_MODELS", value_name = "FOLDER")]
     models_dir: Option<PathBuf>,
     /// Never ask the Hugging Face hub
-    #[arg(long, global = true, env = "BIFOCAL_OFFLINE")]
+    #[arg(long, global = true, env = "BIFOCAL_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     offline: bool,
     /// Neither read nor write the cache of embeddings
     #[arg(long, global = true)]
@@ -127,10 +127,23 @@ pub fn run(cli: Cli) -> ExitCode {
             if is_broken_pipe(&error) {
                 return ExitCode::SUCCESS;
             }
-            eprintln!("bifocal: {error:#}");
+            eprintln!("bifocal: {}", in_one_line(&error));
             ExitCode::from(kind.exit_code())
         }
     }
+}
+
+/// The error and its causes, without those that the texts before them tell already.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
 }
 
 /// A reader that has seen enough (`bifocal search ... | head`) is no fault.

@@ -47,7 +47,7 @@ pub(super) struct SearchArgs {
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
     /// A plan's name, a file with one (`plan.yaml`, `plans.yaml#mine`), or JSON; several with commas show side by side.
-    /// When absent: hybrid where the index has a semantic field, else lexical
+    /// When absent: hybrid where the index has one semantic field, else lexical
     #[arg(long)]
     pub(super) plan: Option<String>,
     /// Candidates of each leg

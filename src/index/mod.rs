@@ -231,8 +231,7 @@ impl Opened {
 /// # Errors
 /// `ModelMismatch` that says what differs.
 pub fn check_model(recorded: &ModelFingerprint, found: &ModelFingerprint) -> Result<()> {
-    let same = ModelFingerprint { name: recorded.name.clone(), ..found.clone() };
-    if &same == recorded {
+    if recorded.same_vectors(found) {
         return Ok(());
     }
     let short = |hash: &str| hash.chars().take(12).collect::<String>();

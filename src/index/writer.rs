@@ -194,6 +194,13 @@ impl<'i> Writer<'i> {
     /// `Io` when the disk refuses.
     pub fn compact(&mut self) -> Result<()> {
         self.commit()?;
+        // Merges of the policy's own choice may be under way; they end first, and no new one begins meanwhile.
+        if let Some(writer) = self.tantivy.take() {
+            writer.wait_merging_threads()?;
+        }
+        let writer = self.tantivy.insert(open_tantivy_writer(&self.opened)?);
+        writer.set_merge_policy(Box::new(tantivy::indexer::NoMergePolicy));
+        self.committed = self.index.snapshot()?;
         let segments = self.opened.tantivy.searchable_segment_metas()?;
         let needs_graph = !self.committed.dense().segments_without_graph().is_empty();
         let has_deletes = segments.iter().any(tantivy::SegmentMeta::has_deletes);
@@ -203,6 +210,7 @@ impl<'i> Writer<'i> {
         }
         self.committed = self.index.snapshot()?;
         self.tantivy()?.garbage_collect_files().wait()?;
+        set_merge_policy(self.tantivy()?, &self.opened);
         Ok(())
     }
 
@@ -486,9 +494,13 @@ pub(crate) fn chunk_options(
 fn open_tantivy_writer(opened: &Opened) -> Result<tantivy::IndexWriter> {
     let num_threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(8);
     let writer = opened.tantivy.writer_with_num_threads(num_threads, MEMORY_BYTES)?;
-    writer.set_merge_policy(Box::new(GraphMergePolicy::new(Box::new(LogMergePolicy::default()), &opened.tantivy)));
+    set_merge_policy(&writer, opened);
     // Tantivy 0.27 gives a new writer's first operation the last commit's stamp, and a merge before the next commit would apply
     // an uncommitted deletion to committed documents. An operation that deletes nothing takes that stamp.
     writer.delete_term(Term::from_field_text(opened.fields.id, ""));
     Ok(writer)
+}
+
+fn set_merge_policy(writer: &tantivy::IndexWriter, opened: &Opened) {
+    writer.set_merge_policy(Box::new(GraphMergePolicy::new(Box::new(LogMergePolicy::default()), &opened.tantivy)));
 }

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 pub struct ChunkingSettings {
     /// Where a passage may end.
     pub strategy: ChunkingStrategy,
-    /// The longest passage in tokens, 20..=8192; what the bi-encoder reads (at most 256) when absent.
+    /// The longest passage in tokens, at least 20 (10 for strategy `word`); 250, or what the bi-encoder reads where that is
+    /// less, when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_chunk_size: Option<usize>,
-    /// Tokens that two neighbours share (strategy `word`), less than `max_chunk_size`.
+    /// Tokens that two neighbours share (strategy `word`), at most half of `max_chunk_size`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlap: Option<usize>,
     /// Sentences that two neighbours share (strategy `sentence`), 0 or 1; 1 when absent.

@@ -387,7 +387,6 @@ impl Floor {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
 mod tests {
     use proptest::prelude::*;
     use tantivy::directory::OwnedBytes;
