@@ -210,7 +210,8 @@ impl<'i> Writer<'i> {
         }
         self.committed = self.index.snapshot()?;
         self.tantivy()?.garbage_collect_files().wait()?;
-        set_merge_policy(self.tantivy()?, &self.opened);
+        let opened = self.opened.clone();
+        set_merge_policy(self.tantivy()?, &opened);
         Ok(())
     }
 
