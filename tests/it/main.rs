@@ -1,5 +1,6 @@
 //! End-to-end tests: the command line and the library as a user has them.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "test code")]
+#![expect(clippy::field_reassign_with_default, reason = "the options are non-exhaustive")]
 
 // Modules use only what stands left of them, and the documents name files that exist.
 mod architecture;
