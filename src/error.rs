@@ -244,6 +244,8 @@ impl From<tantivy::TantivyError> for Error {
                     format!("its file {file} is damaged ({io_error}); restore the index from a copy or index again");
                 (ErrorKind::Corrupt, message)
             }
+            // Tantivy passes some errors of its threads on as text.
+            T::InternalError(text) if text.contains("(os error ") => (ErrorKind::Io, text.clone()),
             T::OpenReadError(_)
             | T::OpenWriteError(_)
             | T::OpenDirectoryError(_)

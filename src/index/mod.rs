@@ -174,8 +174,12 @@ impl Index {
         check_extends(&opened.manifest.definition, definition)?;
         let fingerprints = resolve_models(&definition.fields()?, &self.models, &opened.manifest.models)?;
         let manifest = Manifest { definition: definition.clone(), models: fingerprints, ..opened.manifest.clone() };
-        // The manifest first: should the power fail in between, opening the index extends the schema (see `Opened::open`).
+        // The lock before the manifest: a writer elsewhere must not find a mapping that its schema lacks, nor readers have to
+        // wait for it. The manifest before the schema: should the power fail in between, opening the index extends the schema.
+        let lock = schema_extension::lock_writer(&opened.tantivy)?;
         manifest.write(&self.folder)?;
+        schema_extension::extend_locked(&opened.tantivy, missing_entries(&manifest, &opened.tantivy)?)?;
+        drop(lock);
         let reopened = Opened::open(&self.folder, manifest, &self.models)?;
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(reopened);
         Ok(())
@@ -193,11 +197,7 @@ impl Index {
 impl Opened {
     fn open(folder: &Path, manifest: Manifest, models: &Arc<Models>) -> Result<Self> {
         let mut tantivy = open_tantivy(folder)?;
-        let schema = tantivy.schema();
-        let missing: Vec<_> = fields::entries(&manifest.definition, &manifest.models)?
-            .into_iter()
-            .filter(|entry| schema.get_field(entry.name()).is_err())
-            .collect();
+        let missing = missing_entries(&manifest, &tantivy)?;
         if !missing.is_empty() {
             schema_extension::extend_schema(&tantivy, missing)?;
             tantivy = open_tantivy(folder)?;
@@ -265,6 +265,14 @@ fn open_tantivy(folder: &Path) -> Result<tantivy::Index> {
     let index = index.schema(schema).open_or_create(directory)?;
     lexical::encoded_tokens::register_tokenizer(&index);
     Ok(index)
+}
+
+/// The entries of a manifest that the schema lacks.
+fn missing_entries(manifest: &Manifest, tantivy: &tantivy::Index) -> Result<Vec<tantivy::schema::FieldEntry>> {
+    let schema = tantivy.schema();
+    let mut entries = fields::entries(&manifest.definition, &manifest.models)?;
+    entries.retain(|entry| schema.get_field(entry.name()).is_err());
+    Ok(entries)
 }
 
 /// The schema in `meta.json`.

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use tantivy::Index;
-use tantivy::directory::{Directory, INDEX_WRITER_LOCK};
+use tantivy::directory::{Directory, DirectoryLock, INDEX_WRITER_LOCK};
 use tantivy::schema::{FieldEntry, FieldType, Schema};
 
 use crate::error::{Error, Result};
@@ -27,8 +27,24 @@ pub fn extend_schema(index: &Index, additional: Vec<FieldEntry>) -> Result<()> {
     if additional.is_empty() {
         return Ok(());
     }
+    let _lock = lock_writer(index)?;
+    extend_locked(index, additional)
+}
+
+/// Keeps writers away until it is dropped.
+///
+/// # Errors
+/// [`ErrorKind::Busy`](crate::ErrorKind::Busy) when one is alive.
+pub(crate) fn lock_writer(index: &Index) -> Result<DirectoryLock> {
     let lock = index.directory().acquire_lock(&INDEX_WRITER_LOCK);
-    let _lock = lock.map_err(|source| Error::from(tantivy::TantivyError::LockFailure(source, None)))?;
+    lock.map_err(|source| Error::from(tantivy::TantivyError::LockFailure(source, None)))
+}
+
+/// As [`extend_schema`], for a caller that holds the writer's lock.
+pub(crate) fn extend_locked(index: &Index, additional: Vec<FieldEntry>) -> Result<()> {
+    if additional.is_empty() {
+        return Ok(());
+    }
     let mut metas = index.load_metas()?;
     metas.schema = extended(&metas.schema, additional)?;
     let unreadable = |source| Error::internal("cannot write the index's metadata").with_source(source);

@@ -208,6 +208,8 @@ impl<'i> Writer<'i> {
             let ids: Vec<_> = segments.iter().map(tantivy::SegmentMeta::id).collect();
             self.tantivy()?.merge(&ids).wait()?;
         }
+        // Tantivy keeps the files of every segment whose description is alive.
+        drop(segments);
         self.committed = self.index.snapshot()?;
         self.tantivy()?.garbage_collect_files().wait()?;
         let opened = self.opened.clone();
@@ -371,13 +373,23 @@ impl<'i> Writer<'i> {
                     self.pending.insert(id, Pending::Deleted);
                 }
                 Ready::Write(prepared) => {
-                    writer.add_document(prepared.document)?;
+                    if let Err(error) = writer.add_document(prepared.document) {
+                        return Err(self.cause_of(error));
+                    }
                     applied.num_indexed += 1;
                     self.pending.insert(prepared.id, Pending::Written(prepared.hash));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Why Tantivy takes no more documents: what stopped its threads (a full disk), which only a commit tells.
+    fn cause_of(&mut self, error: tantivy::TantivyError) -> Error {
+        match self.tantivy.as_mut().map(tantivy::IndexWriter::prepare_commit) {
+            Some(Err(cause)) => cause.into(),
+            Some(Ok(_)) | None => error.into(),
+        }
     }
 
     /// The vectors of the semantic fields: (place in `ready`, place of the field, vectors).

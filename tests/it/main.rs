@@ -1,0 +1,16 @@
+//! End-to-end tests: the command line and the library as a user has them.
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "test code")]
+#![expect(clippy::field_reassign_with_default, reason = "the options are non-exhaustive")]
+
+// Modules use only what stands left of them, and the documents name files that exist.
+mod architecture;
+// Broken input, models and files: the exit code, the place that is named, and what is left of the index.
+mod bad_input;
+// Every subcommand, every format, as text and as JSON.
+mod cli;
+// kill -9 at any moment.
+mod crash;
+// Random operations against a map: both legs see exactly the documents of the last commit.
+mod model_test;
+// A folder for a test, and the `bifocal` command run in it.
+mod util;
