@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{interrupt, progress};
 use crate::error::Error;
-use crate::index::{Applied, Index};
+use crate::index::{Applied, Checker, Index};
 use crate::ingest::{self, Action, Fault, Format, Input, Operation};
 use crate::models::Models;
 use crate::schema::IndexDefinition;
@@ -105,7 +105,12 @@ pub(super) fn run(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<()> 
     let grown =
         given.filter(|definition| existing && index.as_ref().is_some_and(|index| &index.definition() != definition));
     let before = grown.clone().or_else(|| index.as_ref().map(Index::definition)).unwrap_or_default();
-    let checked = check(args, &spooled, index.as_ref(), &before)?;
+    let checker =
+        index.as_ref().map(|index| index.checker(&before)).transpose().map_err(|error| match &args.mapping {
+            Some(file) => error.in_file(file),
+            None => error,
+        })?;
+    let checked = check(args, &spooled, checker.as_ref(), &before)?;
     if index.is_none() {
         let options = InferOptions { lexical_only: args.lexical_only, inference_id: args.model.clone() };
         index = Some(Index::create(&args.index, &checked.seen.first_definition(&options), models.clone())?);
@@ -186,7 +191,7 @@ struct Checked {
 fn check(
     args: &IndexArgs,
     inputs: &Inputs,
-    index: Option<&Index>,
+    checker: Option<&Checker>,
     definition: &IndexDefinition,
 ) -> anyhow::Result<Checked> {
     let mut checked = Checked { num_operations: 0, num_bad: 0, seen: Observations::default() };
@@ -196,7 +201,7 @@ fn check(
         interrupt::check()?;
         let (batch, ended) = next_batch(&mut operations, &mut faults)?;
         checked.num_operations += batch.len() as u64;
-        for fault in check_batch(&batch, index, definition, &mut checked.seen) {
+        for fault in check_batch(&batch, checker, definition, &mut checked.seen) {
             faults.show(&fault);
         }
         if ended {
@@ -213,7 +218,7 @@ fn check(
 
 fn check_batch(
     batch: &[Operation],
-    index: Option<&Index>,
+    checker: Option<&Checker>,
     definition: &IndexDefinition,
     seen: &mut Observations,
 ) -> Vec<Error> {
@@ -227,8 +232,8 @@ fn check_batch(
                 Action::Update(partial) => &partial.fields,
                 Action::Delete(_) => return Ok(seen),
             };
-            let outcome = seen.observe(definition, source).and_then(|()| match index {
-                Some(index) => index.check_source(source),
+            let outcome = seen.observe(definition, source).and_then(|()| match checker {
+                Some(checker) => checker.check(source),
                 None => Ok(()),
             });
             outcome.map(|()| seen).map_err(|error| error.at(&operation.location))

@@ -157,12 +157,19 @@ impl Index {
         Writer::open(self)
     }
 
-    /// Checks a document's values against the mapping without writing it.
+    /// What checks documents against a definition that the index may grow to, without writing anything.
     ///
     /// # Errors
-    /// `InvalidInput` naming the field whose value does not fit its type.
-    pub fn check_source(&self, source: &serde_json::Map<String, serde_json::Value>) -> Result<()> {
-        convert::prepare(&self.opened().fields, "check".into(), source).map(|_| ())
+    /// As [`Index::extend_definition`], but for `Busy`.
+    pub fn checker(&self, definition: &IndexDefinition) -> Result<Checker> {
+        let opened = self.opened();
+        check_extends(&opened.manifest.definition, definition)?;
+        let fingerprints = resolve_models(&definition.fields()?, &self.models, &opened.manifest.models)?;
+        let mut schema = Schema::builder();
+        for entry in fields::entries(definition, &fingerprints)? {
+            schema.add_field(entry);
+        }
+        Ok(Checker { fields: IndexFields::new(definition, &fingerprints, &schema.build())? })
     }
 
     /// Puts a definition with more fields in place of the index's. No writer may be alive.
@@ -223,6 +230,22 @@ impl Opened {
         let encoder = self.models.bi_encoder(&recorded.name)?;
         check_model(recorded, encoder.fingerprint()).map_err(|error| error.in_field(path))?;
         Ok(slot.get_or_init(|| encoder).clone())
+    }
+}
+
+/// Checks documents against a definition; made by [`Index::checker`].
+#[derive(Debug)]
+pub struct Checker {
+    fields: IndexFields,
+}
+
+impl Checker {
+    /// Checks a document's values.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming the field whose value does not fit its type.
+    pub fn check(&self, source: &serde_json::Map<String, serde_json::Value>) -> Result<()> {
+        convert::prepare(&self.fields, "check".into(), source).map(|_| ())
     }
 }
 

@@ -170,8 +170,12 @@ impl Observations {
         let analyzer = language_analyzer(&self.sample);
         let mut definition = IndexDefinition::default();
         self.add_to(&mut definition, Some(analyzer));
+        let has_prose = self.fields.values().any(Observed::is_prose);
+        // A title may be two words long, and is what people look for.
+        let is_searched =
+            |path: &str, seen: &Observed| seen.is_prose() || (has_prose && seen.is_text() && is_title(path));
         let prose: Vec<&String> =
-            self.fields.iter().filter(|(_, seen)| seen.is_prose()).map(|(path, _)| path).collect();
+            self.fields.iter().filter(|(path, seen)| is_searched(path, seen)).map(|(path, _)| path).collect();
         if prose.is_empty() {
             return definition;
         }
@@ -222,8 +226,12 @@ impl Observations {
 }
 
 impl Observed {
+    fn is_text(&self) -> bool {
+        self.texts > 0 && self.dates < self.texts
+    }
+
     fn is_prose(&self) -> bool {
-        self.texts > 0 && self.dates < self.texts && self.words as f64 / self.texts as f64 >= PROSE_WORDS
+        self.is_text() && self.words as f64 / self.texts as f64 >= PROSE_WORDS
     }
 
     fn mapping(&self, analyzer: Option<&str>) -> Option<FieldMapping> {

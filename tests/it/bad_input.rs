@@ -88,6 +88,23 @@ fn skip_goes_on_and_fail_leaves_the_index_as_it_was() {
 }
 
 #[test]
+fn a_failed_run_does_not_grow_the_mapping() {
+    let place = Workplace::new();
+    place.write("mapping.json", r#"{"mappings": {"properties": {"title": {"type": "text"}}}}"#);
+    place.write("more.json", r#"{"mappings": {"properties": {"title": {"type": "text"}, "year": {"type": "long"}}}}"#);
+    place.write("good.jsonl", r#"{"_id": "1", "title": "wing"}"#);
+    place.write("bad.jsonl", r#"{"_id": "2", "title": "wing", "year": "soon"}"#);
+    place.run(&["index", "a.idx", "good.jsonl", "--mapping", "mapping.json"]).succeeds();
+    let definition = || place.run(&["stats", "a.idx", "--json"]).json()["definition"].clone();
+    let before = definition();
+    place
+        .run(&["index", "a.idx", "bad.jsonl", "--mapping", "more.json"])
+        .fails(INVALID_INPUT, &["bad.jsonl:1", "year"]);
+    assert_eq!(definition(), before);
+    assert_eq!(place.search("a.idx", "wing", "lexical"), ["1"]);
+}
+
+#[test]
 fn documents_that_do_not_fit_the_mapping_are_named() {
     let place = Workplace::new();
     place.write(
