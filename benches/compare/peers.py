@@ -11,7 +11,7 @@ of a call, in milliseconds, over rounds after one that does not count; what come
 |---|---|---|---|
 | sqlite | FTS5, porter stemmer, words joined by OR, bm25() | sqlite-vec, vec0 table, exact | the two, fused in Python |
 | lancedb | its full-text index, english stemmer | exact (flat) search | its own RRFReranker |
-| libraries | bm25s (numba-free), english stemmer | hnswlib, m 16, ef_construction 100, ef 150 | the two, fused in Python |
+| libraries | bm25s without numba, english stemmer | hnswlib, m 16, ef_construction 100, ef 150 | the two, fused in Python |
 | tantivy-py | tantivy's en_stem, words joined by OR | none | none |
 
 Fusion is reciprocal rank fusion with constant 60. A document with several passages counts by its best, so peers are asked for
@@ -125,6 +125,8 @@ class LanceDb:
     name = f"LanceDB {version('lancedb')}"
 
     def __init__(self, corpus, folder):
+        # It warns at every query otherwise.
+        os.environ.setdefault("LANCE_LOG", "error")
         import lancedb
         from lancedb.rerankers import RRFReranker
 
@@ -194,7 +196,7 @@ class TantivyPy:
         import tantivy
 
         builder = tantivy.SchemaBuilder()
-        builder.add_unsigned_field("place", stored=False, indexed=False, fast=True)
+        builder.add_integer_field("place", stored=False, indexed=False, fast=True)
         builder.add_text_field("body", tokenizer_name="en_stem")
         (folder / "tantivy").mkdir()
         self.index = tantivy.Index(builder.build(), path=str(folder / "tantivy"))
