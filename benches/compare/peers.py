@@ -126,7 +126,7 @@ class LanceDb:
 
     def __init__(self, corpus, folder):
         # It warns at every query otherwise.
-        os.environ.setdefault("LANCE_LOG", "error")
+        os.environ.setdefault("LANCEDB_LOG", "error")
         import lancedb
         from lancedb.rerankers import RRFReranker
 
