@@ -85,15 +85,16 @@ class Sqlite:
     name = f"SQLite FTS5, sqlite-vec {version('sqlite-vec')}"
 
     def __init__(self, corpus, folder):
-        import sqlite3
-
+        # Python's own sqlite3 is often built without loadable extensions.
+        import apsw
         import sqlite_vec
 
         self.corpus = corpus
-        self.database = sqlite3.connect(folder / "peer.db")
+        self.database = apsw.Connection(str(folder / "peer.db"))
         self.database.enable_load_extension(True)
-        sqlite_vec.load(self.database)
-        self.database.executescript(
+        self.database.load_extension(sqlite_vec.loadable_path())
+        self.database.execute("BEGIN")
+        self.database.execute(
             "CREATE VIRTUAL TABLE texts USING fts5(body, tokenize = 'porter unicode61');"
             f"CREATE VIRTUAL TABLE vectors USING vec0(embedding float[{corpus.dims}] distance_metric=cosine);"
         )
@@ -101,7 +102,7 @@ class Sqlite:
         rows = ((place, vector.tobytes()) for place, vector in enumerate(corpus.vectors))
         self.database.executemany("INSERT INTO vectors(rowid, embedding) VALUES (?, ?)", rows)
         self.database.execute("INSERT INTO texts(texts) VALUES ('optimize')")
-        self.database.commit()
+        self.database.execute("COMMIT")
 
     def lexical(self, text, _):
         words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", text))
