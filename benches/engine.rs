@@ -167,8 +167,7 @@ fn lexical_only(dataset: &Dataset, figures: &mut Vec<Value>) {
     println!("\n{}, {} queries", dataset.name, dataset.queries.len());
     let models = models(None);
     let folder = cache_folder().join("lexical.idx");
-    let (num_documents, took) =
-        build(&folder, &dataset.definition(None), &models, dataset.operations()).unwrap_or_default();
+    let (num_documents, took) = build(&folder, &dataset.definition(None), &models, dataset.operations()).unwrap();
     let rate = num_documents as f64 / took.as_secs_f64();
     let stats = Searcher::open(&Index::open(&folder, models).unwrap()).unwrap().stats().unwrap();
     println!(
@@ -469,7 +468,10 @@ fn memory_of(arguments: &[String]) {
     let dataset = Dataset::open(Path::new(dataset));
     let searcher = Searcher::open(&Index::open(index, models.clone()).unwrap()).unwrap();
     let field = searcher.plan_context(None).default_dense_field.unwrap();
-    let some_vector = searcher.dense().vectors(&field, DocAddress::new(0, 0)).swap_remove(0).0;
+    // Documents without text have none.
+    let num_documents = u32::try_from(searcher.num_documents()).unwrap();
+    let first_of = |doc| searcher.dense().vectors(&field, DocAddress::new(0, doc)).into_iter().next();
+    let (some_vector, _) = (0..num_documents).find_map(first_of).unwrap();
     let hybrid = plan(&searcher, "hybrid", false);
     for (_, text) in &dataset.queries {
         search_resolved(&searcher, &models, &request(text, Some((&field, &some_vector))), &hybrid).unwrap();

@@ -11,7 +11,7 @@ of a call, in milliseconds, over rounds after one that does not count; what come
 |---|---|---|---|
 | sqlite | FTS5, porter stemmer, words joined by OR, bm25() | sqlite-vec, vec0 table, exact | the two, fused in Python |
 | lancedb | its full-text index, english stemmer | exact (flat) search | its own RRFReranker |
-| libraries | bm25s (numba-free), english stemmer | hnswlib, m 16, ef_construction 100, ef 150 | the two, fused in Python |
+| libraries | bm25s without numba, english stemmer | hnswlib, m 16, ef_construction 100, ef 150 | the two, fused in Python |
 | tantivy-py | tantivy's en_stem, words joined by OR | none | none |
 
 Fusion is reciprocal rank fusion with constant 60. A document with several passages counts by its best, so peers are asked for
@@ -85,15 +85,16 @@ class Sqlite:
     name = f"SQLite FTS5, sqlite-vec {version('sqlite-vec')}"
 
     def __init__(self, corpus, folder):
-        import sqlite3
-
+        # Python's own sqlite3 is often built without loadable extensions.
+        import apsw
         import sqlite_vec
 
         self.corpus = corpus
-        self.database = sqlite3.connect(folder / "peer.db")
+        self.database = apsw.Connection(str(folder / "peer.db"))
         self.database.enable_load_extension(True)
-        sqlite_vec.load(self.database)
-        self.database.executescript(
+        self.database.load_extension(sqlite_vec.loadable_path())
+        self.database.execute("BEGIN")
+        self.database.execute(
             "CREATE VIRTUAL TABLE texts USING fts5(body, tokenize = 'porter unicode61');"
             f"CREATE VIRTUAL TABLE vectors USING vec0(embedding float[{corpus.dims}] distance_metric=cosine);"
         )
@@ -101,7 +102,7 @@ class Sqlite:
         rows = ((place, vector.tobytes()) for place, vector in enumerate(corpus.vectors))
         self.database.executemany("INSERT INTO vectors(rowid, embedding) VALUES (?, ?)", rows)
         self.database.execute("INSERT INTO texts(texts) VALUES ('optimize')")
-        self.database.commit()
+        self.database.execute("COMMIT")
 
     def lexical(self, text, _):
         words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", text))
@@ -125,6 +126,8 @@ class LanceDb:
     name = f"LanceDB {version('lancedb')}"
 
     def __init__(self, corpus, folder):
+        # It warns at every query otherwise.
+        os.environ.setdefault("LANCEDB_LOG", "error")
         import lancedb
         from lancedb.rerankers import RRFReranker
 
@@ -194,7 +197,7 @@ class TantivyPy:
         import tantivy
 
         builder = tantivy.SchemaBuilder()
-        builder.add_unsigned_field("place", stored=False, indexed=False, fast=True)
+        builder.add_integer_field("place", stored=False, indexed=False, fast=True)
         builder.add_text_field("body", tokenizer_name="en_stem")
         (folder / "tantivy").mkdir()
         self.index = tantivy.Index(builder.build(), path=str(folder / "tantivy"))
