@@ -50,32 +50,8 @@ impl PartialEq for Analyzer {
 
 impl Eq for Analyzer {}
 
-/// Every name that [`Analyzer::named`] knows.
-pub const ANALYZER_NAMES: &[&str] = &[
-    "standard",
-    "simple",
-    "whitespace",
-    "keyword",
-    "stop",
-    "english",
-    "arabic",
-    "danish",
-    "dutch",
-    "finnish",
-    "french",
-    "german",
-    "greek",
-    "hungarian",
-    "italian",
-    "norwegian",
-    "portuguese",
-    "romanian",
-    "russian",
-    "spanish",
-    "swedish",
-    "tamil",
-    "turkish",
-];
+/// Every name that [`Analyzer::named`] knows: those that a mapping may name.
+pub use crate::schema::ANALYZERS as ANALYZER_NAMES;
 
 impl Analyzer {
     /// The built-in analyzer of this name.
