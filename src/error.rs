@@ -244,6 +244,14 @@ impl From<tantivy::TantivyError> for Error {
                     format!("its file {file} is damaged ({io_error}); restore the index from a copy or index again");
                 (ErrorKind::Corrupt, message)
             }
+            // What decoding says of damaged bytes; the disk's own errors have other kinds.
+            T::IoError(io_error) if matches!(io_error.kind(), IoKind::UnexpectedEof | IoKind::InvalidData) => {
+                let message = format!(
+                    "the index is damaged: {source}; `bifocal stats INDEX --verify` names the file; restore it from a copy or \
+                     index again"
+                );
+                (ErrorKind::Corrupt, message)
+            }
             // Tantivy passes some errors of its threads on as text.
             T::InternalError(text) if text.contains("(os error ") => (ErrorKind::Io, text.clone()),
             T::OpenReadError(_)

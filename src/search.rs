@@ -12,6 +12,7 @@ pub mod why_not;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use crate::document::DocumentId;
 use crate::error::Result;
 use crate::fuse::{FusedCandidate, LegRun, fuse};
 use crate::models::Models;
@@ -32,6 +33,9 @@ pub struct SearchRequest {
     pub query: Option<Query>,
     /// Query vectors by vector field, `[dims]` each; fields that are missing here have `text` embedded.
     pub vectors: BTreeMap<String, Vec<f32>>,
+    /// Only these documents are candidates of any leg, beside what the plan's filter says; ids that the index lacks are passed
+    /// over. `None` for all. With another system's hits this re-ranks them.
+    pub among: Option<Vec<DocumentId>>,
     /// How much of each hit is returned.
     pub fetch: Fetch,
 }

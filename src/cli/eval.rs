@@ -11,17 +11,18 @@ use serde_json::json;
 use super::progress;
 use super::search::PlanArgs;
 use crate::error::Error;
+use crate::eval::dataset::read_run;
 use crate::eval::{Dataset, Figures, evaluate, mean};
 use crate::index::Index;
 use crate::models::Models;
 use crate::plan::{Plan, ResolvedPlan};
 use crate::retrieve::Searcher;
-use crate::search::batch::embed_queries;
+use crate::search::batch::{Run, embed_queries};
 use crate::search::{Fetch, SearchRequest, search_resolved};
 
 /// Scores plans on a judged collection: nDCG@10, recall, average precision, latency
 ///
-/// The collection is a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/test.tsv. The figures are trec_eval's, over all
+/// The collection is a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/NAME.tsv. The figures are trec_eval's, over all
 /// judged queries with a relevant document. The latency is one query at a time, embedding included.
 #[derive(Debug, Args)]
 #[command(
@@ -39,6 +40,12 @@ pub(super) struct EvalArgs {
     /// Candidates of each leg
     #[arg(long)]
     depth: Option<usize>,
+    /// Only the documents of this TREC run are candidates of its queries: re-ranks another system's hits
+    #[arg(long, value_name = "RUN")]
+    candidates: Option<PathBuf>,
+    /// Which judgments: NAME is the file qrels/NAME.tsv
+    #[arg(long, value_name = "NAME", default_value = "test")]
+    qrels: String,
     /// Writes the figures as JSON to this file, `-` for standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -52,16 +59,17 @@ struct Row {
 }
 
 pub(super) fn run(args: &EvalArgs, models: &Arc<Models>) -> anyhow::Result<()> {
-    let dataset = Dataset::open(&args.dataset)?;
+    let dataset = Dataset::open(&args.dataset, &args.qrels)?;
     if dataset.queries.is_empty() {
         return Err(Error::invalid_input("has no judged query with a relevant document").in_file(&args.dataset).into());
     }
     let searcher = Searcher::open(&Index::open(&args.index, models.clone())?)?;
     let plans = PlanArgs { plan: Some(args.plans.clone()), depth: args.depth, filter: None }.plans(&searcher)?;
+    let candidates = args.candidates.as_deref().map(read_run).transpose()?;
     let mut rows = Vec::with_capacity(plans.len());
     for plan in &plans {
         match resolve(plan, &searcher, models) {
-            Ok(resolved) => rows.push(score_plan(&searcher, models, &dataset, &resolved)?),
+            Ok(resolved) => rows.push(score_plan(&searcher, models, &dataset, candidates.as_ref(), &resolved)?),
             Err(error) => eprintln!("plan {} cannot run: {error}", plan.name.as_deref().unwrap_or("plan")),
         }
     }
@@ -83,7 +91,13 @@ fn resolve(plan: &Plan, searcher: &Searcher, models: &Models) -> crate::Result<R
     plan.resolve(&searcher.plan_context(models.default_cross_encoder()))
 }
 
-fn score_plan(searcher: &Searcher, models: &Models, dataset: &Dataset, plan: &ResolvedPlan) -> anyhow::Result<Row> {
+fn score_plan(
+    searcher: &Searcher,
+    models: &Models,
+    dataset: &Dataset,
+    candidates: Option<&Run>,
+    plan: &ResolvedPlan,
+) -> anyhow::Result<Row> {
     let bar = progress::bar(dataset.queries.len() as u64, "queries");
     bar.set_message(plan.name.clone());
     // Embedded one by one below, as a user's queries are; this loads the model before the clock runs.
@@ -92,7 +106,8 @@ fn score_plan(searcher: &Searcher, models: &Models, dataset: &Dataset, plan: &Re
     let mut figures = Vec::with_capacity(dataset.queries.len());
     let mut times = Vec::with_capacity(dataset.queries.len());
     for (id, text) in &dataset.queries {
-        let request = SearchRequest { text: text.clone(), fetch: Fetch::Ids, ..SearchRequest::default() };
+        let among = candidates.map(|run| run.get(id).cloned().unwrap_or_default());
+        let request = SearchRequest { text: text.clone(), among, fetch: Fetch::Ids, ..SearchRequest::default() };
         let started = Instant::now();
         let response = search_resolved(searcher, models, &request, plan)?;
         times.push(started.elapsed().as_secs_f64() * 1e3);

@@ -105,6 +105,7 @@ enum Command {
 /// Runs a command line and says with which code the process ends.
 pub fn run(cli: Cli) -> ExitCode {
     start_log(cli.verbose);
+    report_panics();
     let models = cli.models.open();
     let outcome = match cli.command {
         Command::Index(args) => index::run(&args, &models),
@@ -131,6 +132,18 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(kind.exit_code())
         }
     }
+}
+
+/// A panic is a fault of this program, or a library's answer to a damaged file: both are said in one line.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+        let cause = panic.payload_as_str().unwrap_or("unknown");
+        eprintln!(
+            "bifocal: a fault of this program, or a damaged file of the index (`bifocal stats INDEX --verify` tells): {cause}{place}"
+        );
+        std::process::exit(i32::from(ErrorKind::Internal.exit_code()));
+    }));
 }
 
 /// The error and its causes, without those that the texts before them tell already.

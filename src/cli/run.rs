@@ -9,7 +9,7 @@ use clap::Args;
 use super::search::PlanArgs;
 use super::{interrupt, progress};
 use crate::error::Error;
-use crate::eval::dataset::read_queries;
+use crate::eval::dataset::{read_queries, read_run};
 use crate::index::Index;
 use crate::models::Models;
 use crate::retrieve::Searcher;
@@ -28,12 +28,16 @@ pub(super) struct RunArgs {
     queries: PathBuf,
     #[command(flatten)]
     plan: PlanArgs,
+    /// Only the documents of this TREC run are candidates of its queries: re-ranks another system's hits
+    #[arg(long, value_name = "RUN")]
+    candidates: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &RunArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     interrupt::install();
     let searcher = Searcher::open(&Index::open(&args.index, models.clone())?)?;
     let queries = read_queries(&args.queries)?;
+    let candidates = args.candidates.as_deref().map(read_run).transpose()?;
     let mut plans = args.plan.plans(&searcher)?;
     let (Some(mut plan), true) = (plans.pop(), plans.is_empty()) else {
         return Err(Error::invalid_plan("a run has one plan; name one with --plan").into());
@@ -44,7 +48,7 @@ pub(super) fn run(args: &RunArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for chunk in queries.chunks(256) {
         interrupt::check()?;
-        let responses = run_queries(&searcher, models, chunk, &resolved)?;
+        let responses = run_queries(&searcher, models, chunk, candidates.as_ref(), &resolved)?;
         for ((query, _), response) in chunk.iter().zip(&responses) {
             for warning in &response.warnings {
                 bar.suspend(|| eprintln!("warning: query {query}: {}", warning.message));

@@ -11,16 +11,22 @@ use crate::models::Models;
 
 /// Prints what an index holds: documents, passages, segments, bytes, fields, models
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  bifocal stats books.idx --json")]
+#[command(after_help = "Example:\n  bifocal stats books.idx --json\n  bifocal stats books.idx --verify")]
 pub(super) struct StatsArgs {
     /// The index's folder
     index: PathBuf,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
+    /// Reads every file and compares its checksum first; fails naming the damaged ones
+    #[arg(long)]
+    verify: bool,
 }
 
 pub(super) fn run(args: &StatsArgs, models: &Arc<Models>) -> anyhow::Result<()> {
+    if args.verify {
+        Index::verify(&args.index)?;
+    }
     let index = Index::open(&args.index, models.clone())?;
     let stats = index.snapshot()?.stats()?;
     let fingerprints = index.model_fingerprints();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::document::DocumentId;
 use crate::error::{Error, Result};
 
 /// Judgments: query id to document id to grade.
@@ -33,14 +34,14 @@ struct QueryLine {
 }
 
 impl Dataset {
-    /// Reads queries and judgments; the corpus stays where it is ([`Dataset::folder`]).
+    /// Reads queries and judgments (`qrels/{qrels}.tsv`); the corpus stays where it is ([`Dataset::folder`]).
     ///
     /// # Errors
     /// `NotFound` naming the missing file; `InvalidInput` with file and line for a malformed one.
-    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+    pub fn open(folder: impl AsRef<Path>, qrels: &str) -> Result<Self> {
         let folder = folder.as_ref().to_path_buf();
         let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-        let qrels = read_qrels(&folder.join("qrels").join("test.tsv"))?;
+        let qrels = read_qrels(&folder.join("qrels").join(format!("{qrels}.tsv")))?;
         let mut queries = read_queries(&folder.join("queries.jsonl"))?;
         queries.retain(|(id, _)| qrels.get(id).is_some_and(|judged| judged.values().any(|&grade| grade > 0)));
         Ok(Self { name: name.unwrap_or_else(|| "dataset".to_string()), folder, queries, qrels })
@@ -108,6 +109,28 @@ pub fn read_qrels(file: &Path) -> Result<Judgments> {
     Ok(qrels)
 }
 
+/// A TREC run (`query Q0 document rank score tag`): the documents of each query, in the file's order.
+///
+/// # Errors
+/// `NotFound` when the file is missing; `InvalidInput` with file and line for a malformed line.
+pub fn read_run(file: &Path) -> Result<HashMap<String, Vec<DocumentId>>> {
+    let mut run: HashMap<String, Vec<DocumentId>> = HashMap::new();
+    for (line_number, line) in lines(file)? {
+        let line = line?;
+        match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+            [] => {}
+            [query, _, document, _rank, _score, _tag] => {
+                run.entry((*query).to_string()).or_default().push(DocumentId::from((*document).to_string()));
+            }
+            columns => {
+                let text = format!("has {} columns, expected `query Q0 document rank score tag`", columns.len());
+                return Err(Error::invalid_input(text).at_line(line_number).in_file(file));
+            }
+        }
+    }
+    Ok(run)
+}
+
 fn lines(file: &Path) -> Result<impl Iterator<Item = (u64, Result<String>)>> {
     let reader = BufReader::new(fs_err::File::open(file)?);
     let file = file.to_path_buf();
@@ -147,5 +170,7 @@ mod tests {
         let error = read_queries(file("{\"_id\": \"1\", \"text\": \"a\"}\n{\"_id\": 1}\n").path()).unwrap_err();
         assert_eq!(error.location().line, Some(2));
         assert!(read_queries(file("1\ta\n1\tb\n").path()).unwrap_err().to_string().contains("twice"));
+        let error = read_run(file("1 Q0 d1 1 2.5 tag\n1 d2\n").path()).unwrap_err();
+        assert_eq!(error.location().line, Some(2));
     }
 }

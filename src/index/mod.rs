@@ -192,6 +192,25 @@ impl Index {
         Ok(())
     }
 
+    /// Reads every file of the last commit of the index in `folder` and compares its checksum. Opening an index checks only the
+    /// files' structure, as reading all of a large index takes a while.
+    ///
+    /// # Errors
+    /// `Corrupt` naming the damaged files, `NotFound` when there is no index, `Io` when a file cannot be read.
+    pub fn verify(folder: impl AsRef<Path>) -> Result<()> {
+        let folder = folder.as_ref();
+        Manifest::read(folder)?;
+        let mut damaged: Vec<PathBuf> = open_tantivy(folder)?.validate_checksum()?.into_iter().collect();
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        damaged.sort();
+        let segments = folder.join(SEGMENTS);
+        let names: Vec<String> = damaged.iter().map(|file| segments.join(file).display().to_string()).collect();
+        let text = format!("damaged, their checksums differ: {}", names.join(", "));
+        Err(Error::corrupt(format!("{text}; restore the index from a copy or index again")))
+    }
+
     pub(crate) fn opened(&self) -> Arc<Opened> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -227,7 +227,8 @@ impl Places {
         self.cache_dir.as_ref().map(|cache| cache.join("models"))
     }
 
-    /// Every model folder among the shipped and cached ones, the first of each name, by name.
+    /// Every model on this machine that is known by name: those that come with the program, those in the cache and those of
+    /// the catalogue in Hugging Face's cache; the first of each name, by name.
     pub(super) fn local_models(&self) -> Vec<LocatedModel> {
         let mut found = std::collections::BTreeMap::new();
         let roots = self.shipped_roots().into_iter().map(|root| (root, Place::Shipped));
@@ -243,6 +244,12 @@ impl Places {
                     let name = entry.map_or(name, |entry| entry.name.clone());
                     found.entry(name.clone()).or_insert(LocatedModel { name, folder, place, description });
                 }
+            }
+        }
+        for entry in catalogue::catalogue().into_iter().flatten() {
+            // A torn download is for the one who asks for that model to hear about.
+            if let Ok(Some(model)) = super::hub::find_cached(&entry.repository, Some(entry)) {
+                found.entry(entry.name.clone()).or_insert(model);
             }
         }
         found.into_values().collect()

@@ -1,17 +1,22 @@
 //! Many queries at once: embedded in batches, searched on all cores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
 use super::{Fetch, SearchRequest, search_resolved};
+use crate::document::DocumentId;
 use crate::error::Result;
 use crate::models::Models;
 use crate::plan::{ResolvedLegKind, ResolvedPlan};
 use crate::respond::SearchResponse;
 use crate::retrieve::{Searcher, query_syntax};
 
-/// Searches queries (id, text) by one plan; answer `i` is query `i`'s, with ids, scores and provenance only.
+/// The documents of each query's hits, best first, by the query's id.
+pub type Run = HashMap<String, Vec<DocumentId>>;
+
+/// Searches queries (id, text) by one plan; answer `i` is query `i`'s, with ids, scores and provenance only. With `candidates`,
+/// only the documents named there for a query are candidates of it; a query that is missing there has none.
 ///
 /// # Errors
 /// The first that a search fails with, as [`search_resolved`].
@@ -19,13 +24,19 @@ pub fn run_queries(
     searcher: &Searcher,
     models: &Models,
     queries: &[(String, String)],
+    candidates: Option<&Run>,
     plan: &ResolvedPlan,
 ) -> Result<Vec<SearchResponse>> {
     let vectors = embed_queries(searcher, queries, plan)?;
-    let search = |(idx, (_, text)): (usize, &(String, String))| {
+    let search = |(idx, (id, text)): (usize, &(String, String))| {
         let own = vectors.iter().filter_map(|(field, rows)| Some((field.clone(), rows.get(idx)?.clone())));
-        let request =
-            SearchRequest { text: text.clone(), vectors: own.collect(), fetch: Fetch::Ids, ..SearchRequest::default() };
+        let request = SearchRequest {
+            text: text.clone(),
+            vectors: own.collect(),
+            among: candidates.map(|run| run.get(id).cloned().unwrap_or_default()),
+            fetch: Fetch::Ids,
+            ..SearchRequest::default()
+        };
         search_resolved(searcher, models, &request, plan)
     };
     if plan.rerank.is_some() {

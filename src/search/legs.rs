@@ -9,7 +9,7 @@ use super::SearchRequest;
 use crate::error::{Error, Result};
 use crate::index::lexical::Bm25Params;
 use crate::plan::{ResolvedDense, ResolvedLeg, ResolvedLegKind, ResolvedLexical, ResolvedPlan};
-use crate::retrieve::query::{BoostedField, MatchQuery, Operator, PhraseQuery, Query};
+use crate::retrieve::query::{BoolQuery, BoostedField, IdsQuery, MatchQuery, Operator, PhraseQuery, Query};
 use crate::retrieve::{Candidate, DocLocator, Searcher, dense, query_syntax};
 
 /// What a leg returned and what it cost.
@@ -31,19 +31,27 @@ pub struct LegOutcome {
 
 /// Runs every leg of the plan; answer `i` is leg `i`'s.
 pub(super) fn retrieve(searcher: &Searcher, request: &SearchRequest, plan: &ResolvedPlan) -> Result<Vec<LegOutcome>> {
-    let filter = match &plan.filter {
-        Some(filter) => {
-            let query = query_syntax::parse(filter, searcher.lexical().fields());
-            Some(searcher.lexical().filter(&query)?)
-        }
-        None => None,
-    };
+    let filter = filter(searcher, request, plan)?;
     let run = |leg: &ResolvedLeg| run_leg(searcher, request, leg, filter.as_deref());
     match plan.legs.as_slice() {
         [] => Ok(Vec::new()),
         [only] => Ok(vec![run(only)?]),
         legs => legs.par_iter().map(run).collect(),
     }
+}
+
+/// The documents that may be candidates, a set a segment; `None` when all may.
+pub(crate) fn filter(searcher: &Searcher, request: &SearchRequest, plan: &ResolvedPlan) -> Result<Option<Vec<BitSet>>> {
+    let of_plan = plan.filter.as_ref().map(|filter| query_syntax::parse(filter, searcher.lexical().fields()));
+    let of_request = request.among.as_ref().map(|ids| {
+        let values = ids.iter().map(|id| id.as_str().to_string()).collect();
+        Query::Ids(IdsQuery { values })
+    });
+    let filter: Vec<Query> = of_plan.into_iter().chain(of_request).collect();
+    if filter.is_empty() {
+        return Ok(None);
+    }
+    searcher.lexical().filter(&Query::Bool(BoolQuery { filter, ..BoolQuery::default() })).map(Some)
 }
 
 /// Runs one leg.

@@ -7,7 +7,7 @@ use crate::models::Models;
 use crate::plan::{ResolvedLeg, ResolvedLegKind, ResolvedPlan};
 use crate::respond::explain::{Facts, LegFacts};
 use crate::respond::{FusedProvenance, WhyNot};
-use crate::retrieve::{Searcher, query_syntax};
+use crate::retrieve::Searcher;
 
 /// How deep the rank of a document that a leg missed is looked for.
 const SEARCHED: usize = 10_000;
@@ -26,14 +26,8 @@ pub fn why_not(
     let Some(address) = searcher.locate(id)? else {
         return Err(Error::not_found(format!("no document with the id {id} is in the index")));
     };
-    let passes_filter = match &plan.filter {
-        Some(filter) => {
-            let query = query_syntax::parse(filter, searcher.lexical().fields());
-            let passing = searcher.lexical().filter(&query)?;
-            Some(passing.get(address.segment_ord as usize).is_some_and(|passing| passing.contains(address.doc_id)))
-        }
-        None => None,
-    };
+    let passes_filter = legs::filter(searcher, request, plan)?
+        .map(|passing| passing.get(address.segment_ord as usize).is_some_and(|set| set.contains(address.doc_id)));
     let facts_of = |leg: &ResolvedLeg| leg_facts(searcher, request, leg, id, address);
     let leg_facts = plan.legs.iter().map(facts_of).collect::<Result<Vec<_>>>()?;
 

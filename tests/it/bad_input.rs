@@ -238,6 +238,37 @@ fn damaged_segment_files_are_named() {
 }
 
 #[test]
+fn flipped_bytes_are_found_and_never_crash_a_search() {
+    let place = Workplace::with_books();
+    place.run(&["stats", "a.idx", "--verify"]).succeeds();
+    let mut num_tried = 0;
+    for entry in fs_err::read_dir(place.path("a.idx/segments")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        // What Tantivy writes beside the segments has no checksum.
+        if name.starts_with('.') || name.ends_with(".json") {
+            continue;
+        }
+        let whole = fs_err::read(&path).unwrap();
+        for at in [0, whole.len() / 3, whole.len() / 2] {
+            num_tried += 1;
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x55;
+            fs_err::write(&path, &flipped).unwrap();
+            place.run(&["stats", "a.idx", "--verify"]).fails(CORRUPT, &[&name]);
+            let search = place.run(&["search", "a.idx", "slipstream", "--plan", "hybrid", "--json"]);
+            let code = search.code.unwrap();
+            assert!([0, CORRUPT, 1].contains(&code), "{name} at {at}: {search:?}");
+            assert_eq!(code == 0, search.stderr.is_empty(), "{name} at {at}: {search:?}");
+            assert!(search.stderr.lines().count() <= 1, "{name} at {at}: {search:?}");
+        }
+        fs_err::write(&path, &whole).unwrap();
+        place.books_answer();
+    }
+    assert!(num_tried >= 15, "{num_tried}");
+}
+
+#[test]
 fn a_full_disk_leaves_the_last_commit() {
     let place = Workplace::with_books();
     let mut lines = String::new();

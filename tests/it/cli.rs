@@ -377,6 +377,25 @@ fn completions_and_help_are_printed() {
 }
 
 #[test]
+fn another_systems_run_is_re_ranked() {
+    let place = Workplace::with_books();
+    place.write("queries.tsv", "q1\tlift of a wing\nq2\toven\nq3\theat\n");
+    place.write("other.run", "q1 Q0 3 1 9.5 other\nq1 Q0 1 2 9.1 other\nq1 Q0 77 3 9 other\nq2 Q0 2 1 3 other\n");
+    let args = ["run", "a.idx", "--queries", "queries.tsv", "--candidates", "other.run", "--plan"];
+    let ids = |plan: &str| {
+        let printed = place.run(&[&args[..], &[plan]].concat()).succeeds().stdout;
+        printed.lines().map(|line| line.split(' ').step_by(2).take(2).collect::<Vec<_>>().join(":")).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("dense"), ["q1:1", "q1:3", "q2:2"]);
+    // The lexical leg finds only what has the words.
+    assert_eq!(ids("lexical"), ["q1:1"]);
+    place.write("torn.run", "q1 Q0 3 1\n");
+    place
+        .run(&["run", "a.idx", "--queries", "queries.tsv", "--candidates", "torn.run"])
+        .fails(3, &["torn.run:1", "4 columns"]);
+}
+
+#[test]
 fn a_collection_is_evaluated() {
     let place = Workplace::new();
     let cranfield = fixture("cranfield");
