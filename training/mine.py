@@ -28,7 +28,9 @@ import numpy as np
 import common
 
 MODELS = ["bge-small-en-v1.5", "all-MiniLM-L6-v2"]
-LEXICAL_DEPTH, DENSE_DEPTH, HYBRID_DEPTH = 50, 100, 50
+LEXICAL_DEPTH, DENSE_DEPTH, HYBRID_DEPTH = 50, 100, 100
+# Candidates of each leg that z-scores are taken over.
+FUSED_DEPTH = 50
 WEIGHTS = {"lexical": 0.4, "dense": 0.6}
 # A candidate whose cosine is above the positive's minus this is taken for an unmarked answer.
 MARGIN = 0.02
@@ -148,7 +150,7 @@ def group(pair, dense, lexical, all_passages, hidden, num_negatives, count):
             choice = [passage for passage in rng.sample(all_passages, min(50, len(all_passages)))
                       if passage not in cosines and passage not in bm25 and passage not in known]
         else:
-            runs = dense * (leg != "lexical") + [lexical] * (leg != "dense")
+            runs = {"dense": dense, "lexical": [lexical], "either": [*dense, lexical]}[leg]
             choice = sorted({passage for run in runs for passage in candidates(run, first, last)})
         choice = [passage for passage in choice if passage not in negatives]
         negatives += rng.sample(choice, min(number, len(choice)))
@@ -169,7 +171,7 @@ def group(pair, dense, lexical, all_passages, hidden, num_negatives, count):
         "_id": pair["_id"], "query": pair["text"], "source": pair["source"], "passages": passages,
         "cosine": [cosines.get(passage) for passage in passages],
         "bm25": [bm25.get(passage) for passage in passages],
-        "fused": [round(score, 4) for score in fused(passages, lexical[:HYBRID_DEPTH], dense[0][:HYBRID_DEPTH])],
+        "fused": [round(score, 4) for score in fused(passages, lexical[:FUSED_DEPTH], dense[0][:FUSED_DEPTH])],
     }
 
 
