@@ -22,8 +22,8 @@ import common
 PACKAGES = {
     "apache2-doc": "/en/", "aptitude-doc-en": "", "buildbot-doc": "/html/", "csound-doc": "/html/", "debian-faq": ".en.",
     "debian-policy": "policy.html/", "debian-reference-en": ".en.", "developers-reference": "", "git-doc": "",
-    "gnucash-docs": "/C/", "gnuplot-doc": "", "grass-doc": "", "harden-doc": "/en/", "imagemagick-6-doc": "/www/",
-    "installation-guide-amd64": "/en.amd64/", "kicad-doc-en": "", "lilypond-doc-html": "", "maxima-doc": "",
+    "gnucash-docs": "-en/", "gnuplot-doc": "", "grass-doc": "", "harden-doc": "/en-US/", "imagemagick-6-doc": "/www/",
+    "installation-guide-amd64": "/en/", "kicad-doc-en": "", "lilypond-doc-html": "", "maxima-doc": "",
     "postgresql-doc-15": "", "povray-doc": "", "proftpd-doc": "", "python-django-doc": "", "python3.11-doc": "/html/",
     "rsyslog-doc": "", "shorewall-doc": "", "sqlite3-doc": "", "varnish-doc": "",
 }
@@ -38,7 +38,8 @@ BLOCKS = {"p", "li", "dd", "dt", "pre", "td", "div", "tr", "blockquote", "br"}
 EMPTY_HEADING = re.compile(
     r"^(name|synopsis|description|introduction|overview|see also|notes?|examples?|options?|authors?|index|contents|summary|usage|"
     r"parameters?|returns?|references?|copyright.*|licen[cs]e.*|credits?|table of .*|chapter \w+\.?|.*\bindex|.*module contents|"
-    r"bugs?|history|compatibility|syntax|performance|initialization|navigation|.*release notes.*|.*changes? in.*|version .*)$", re.I)
+    r"bug ?fixes|bugs fixed|bugs?|history|compatibility|syntax|performance|initialization|navigation|.*release notes.*|.*changes? in.*|version .*)$", re.I)
+ENGLISH = set("the of and to in is a for that with as are be this by on or it an from which can not you".split())
 NUMBER = re.compile(r"^((chapter|appendix|section|part)\s+)?([0-9A-Z]{0,2}\d*(\.\d+)*\.?)\s+(?=[A-Z‘“\"])", re.I)
 
 
@@ -92,7 +93,7 @@ def licences(root, package):
     """The short names in the package's copyright file."""
     for path in root.glob("usr/share/doc/*/copyright"):
         text = path.read_text(encoding="utf-8", errors="replace")
-        names = sorted({name.strip() for name in re.findall(r"^License:[ \t]*(\S.*)$", text, re.M)})
+        names = sorted({name.strip() for name in re.findall(r"^License:[ \t]*(\S.{0,40})$", text, re.M)})
         return names or ["see the copyright file of the package"]
     return [f"see the copyright file of the package {package} depends on"]
 
@@ -158,8 +159,8 @@ def usable(heading, parts):
     cut = " ".join(text.split()[:MAX_WORDS])
     letters = sum(character.isalpha() or character.isspace() for character in cut)
     heading = NUMBER.sub("", heading).strip()
-    if (2 <= len(heading.split()) <= 12 and not EMPTY_HEADING.match(heading) and len(text.split()) >= MIN_WORDS
-            and letters > 0.85 * len(cut) and re.search(r"[a-z]\. ", text)):
+    if (2 <= len(heading.split()) <= 12 and not text.startswith("Copyright") and not EMPTY_HEADING.match(heading) and len(text.split()) >= MIN_WORDS
+            and letters > 0.85 * len(cut) and sum(word in ENGLISH for word in common.words(cut)) > 0.2 * len(cut.split()) and re.search(r"[a-z]\. ", text)):
         yield heading, cut
 
 

@@ -26,8 +26,8 @@ LEAK_SHARE = 0.2
 # A heading that stands over more passages than this (such as "Examples") asks for nothing in particular.
 MAX_PASSAGES_OF_A_QUERY = 2
 MIN_PASSAGE_WORDS, MAX_PASSAGE_CHARACTERS = 8, 4000
-# Sources whose queries are headings; half of those that can be questions become questions.
-HEADINGS = {"docs_sections", "debian_docs"}
+# Sources whose queries are headings; of those that can be questions this share becomes questions.
+HEADINGS, ASKED_SHARE = {"docs_sections", "debian_docs"}, 0.7
 
 
 def main():
@@ -118,10 +118,10 @@ def draw(pairs, number, check):
 
 
 def ask(pairs, rng):
-    """Turns half of the headings that can be questions into questions, in place."""
+    """Turns most of the headings that can be questions into questions, in place."""
     for number, pair in enumerate(pairs):
         asked = question(pair["query"], number)
-        if asked and rng.random() < 0.5:
+        if asked and rng.random() < ASKED_SHARE:
             pair["query"] = asked
 
 

@@ -36,7 +36,7 @@ SOURCES = [
     Source("tldr_pages", "weak", 1000, "CC BY 4.0", "github.com/tldr-pages/tldr"),
     Source("debian_packages", "weak", 1200, "as each package", "Debian 12, package descriptions"),
     Source("foldoc", "weak", 600, "GFDL 1.1 or later", "Debian 12, dict-foldoc"),
-    Source("debian_docs", "weak", 5000, "each package's own free licence", "collect.py (Debian, documentation packages; manifest beside the pairs)"),
+    Source("debian_docs", "weak", 3000, "each package's own free licence", "collect.py (Debian, documentation packages; manifest beside the pairs)"),
 ]
 
 # Left out because nobody states a licence for them.
