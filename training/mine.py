@@ -1,12 +1,12 @@
 """Hard negatives, by the engine's own two legs.
 
-In: `passages.jsonl`, `train.jsonl`, `held_out.jsonl` of pairs.py. Every query is run over the pool by `bifocal run`: lexical, and
+In: `passages.jsonl`, `train.jsonl`, `held_out.jsonl`, `unseen.jsonl` of pairs.py. Every query is run over the pool by `bifocal run`: lexical, and
 dense with each bi-encoder. The first bi-encoder is the teacher: its cosine says which candidates are likely to answer the query
 as well as the positive does, and those are not used. Out, in the work folder:
 
 * `groups.train.jsonl`, `groups.held_out.jsonl`: `_id`, `query`, `source`, `passages` (ids, the positive first) and, a number a
   passage: `cosine` (the teacher's; null outside its best 100), `bm25` (null outside the best 50), `fused` (below);
-* `runs/hybrid.MODEL.held_out.trec`: the fused order of the held-out queries, for calibrate.py;
+* `runs/hybrid.MODEL.trec`: the fused order for the held-out and the unseen queries, for calibrate.py;
 * `mine.json`: counts.
 
 `fused` is the score that the plan `hybrid` would give: both legs' scores as z-scores over the leg's candidates, weights .4
@@ -50,28 +50,26 @@ def main():
     if common.done(*outputs.values(), options.work / "mine.json"):
         return
     bifocal = Bifocal(options.bifocal, options.work)
-    pairs = {split: list(common.read_jsonl(options.work / f"{split}.jsonl"))[:options.limit] for split in outputs}
-    queries = options.work / "queries.jsonl"
-    common.write_jsonl(queries, ({"_id": pair["_id"], "text": pair["text"]} for rows in pairs.values() for pair in rows))
-    held_out_queries = options.work / "queries.held_out.jsonl"
-    common.write_jsonl(held_out_queries, ({"_id": pair["_id"], "text": pair["text"]} for pair in pairs["held_out"]))
+    pairs = {split: list(common.read_jsonl(options.work / f"{split}.jsonl"))[:options.limit] for split in (*outputs, "unseen")}
+    mined = write_queries(options.work / "queries.mined.jsonl", pairs["train"] + pairs["held_out"])
+    judged = write_queries(options.work / "queries.judged.jsonl", pairs["held_out"] + pairs["unseen"])
 
     dense = {}
     for model in options.models:
         index = bifocal.index(model)
-        dense[model] = bifocal.run(index, queries, "dense", DENSE_DEPTH, f"dense.{model}")
-        bifocal.run(index, held_out_queries, "hybrid", HYBRID_DEPTH, f"hybrid.{model}.held_out")
-    lexical = bifocal.run(bifocal.index(options.models[0]), queries, "lexical", LEXICAL_DEPTH, "lexical")
+        dense[model] = bifocal.run(index, mined, "dense", DENSE_DEPTH, f"dense.{model}")
+        bifocal.run(index, judged, "hybrid", HYBRID_DEPTH, f"hybrid.{model}")
+    lexical = bifocal.run(bifocal.index(options.models[0]), mined, "lexical", LEXICAL_DEPTH, "lexical")
     dense = {model: read_run(path) for model, path in dense.items()}
     lexical = read_run(lexical)
 
     all_passages = [row["_id"] for row in common.read_jsonl(options.work / "passages.jsonl")]
-    held_out_passages = {pair["positive"] for pair in pairs["held_out"]}
+    # What is held out or unseen is not seen in training, as a negative either.
+    hidden_passages = {pair["positive"] for split in ("held_out", "unseen") for pair in pairs[split]}
     summary = {"models": options.models, "teacher": options.models[0], "margin": MARGIN, "draws": DRAWS}
-    for split, rows in pairs.items():
-        counts = defaultdict(Counter)
-        # What is held out is not seen in training, as a negative either.
-        hidden = held_out_passages if split == "train" else set()
+    for split in outputs:
+        rows, counts = pairs[split], defaultdict(Counter)
+        hidden = hidden_passages if split == "train" else set()
         found = (group(pair, [run.get(pair["_id"], []) for run in dense.values()], lexical.get(pair["_id"], []), all_passages,
                        hidden, options.negatives, counts[pair["source"]]) for pair in rows)
         common.write_jsonl(outputs[split], (one for one in found if one))
@@ -81,6 +79,11 @@ def main():
               f"{total['positive not found']} without, the positive not being among the teacher's best {DENSE_DEPTH}; "
               f"{total['unmarked answers']} candidates taken for unmarked answers")
     common.write_json(options.work / "mine.json", summary)
+
+
+def write_queries(path, pairs):
+    common.write_jsonl(path, ({"_id": pair["_id"], "text": pair["text"]} for pair in pairs))
+    return path
 
 
 class Bifocal:

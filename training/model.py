@@ -95,7 +95,7 @@ class Layer(nn.Module):
             queries, keys, values = linear(hidden, own.query, own.key, own.value).chunk(3, dim=-1)
         context = attend(queries, keys, values, mask)
         attended = normalise(linear(context, self.attention.output.dense) + hidden, self.attention.output.LayerNorm)
-        wide = F.gelu(linear(attended, self.intermediate.dense), approximate="tanh")
+        wide = F.gelu(linear(attended, self.intermediate.dense))
         return normalise(linear(wide, self.output.dense) + attended, self.output.LayerNorm)
 
 
@@ -173,7 +173,7 @@ def save(model, path):
         "architectures": ["BertForSequenceClassification"], "model_type": "bert", "num_labels": 1,
         "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0},
         "hidden_size": hidden, "num_hidden_layers": len(model.encoder.layer), "num_attention_heads": HEADS,
-        "intermediate_size": model.encoder.layer[0].intermediate.dense.weight.shape[0], "hidden_act": "gelu_new",
+        "intermediate_size": model.encoder.layer[0].intermediate.dense.weight.shape[0], "hidden_act": "gelu",
         "layer_norm_eps": EPSILON, "max_position_embeddings": model.embeddings.position_embeddings.weight.shape[0],
         "type_vocab_size": 2, "vocab_size": vocabulary, "pad_token_id": 0,
     }

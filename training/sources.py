@@ -2,7 +2,8 @@
 
 A source that is not listed here is not used. `cap`: pairs at most, drawn at random; None means all. `kind`:
 `asked` are questions that people asked, `annotated` were written by people who saw the passage, `generated` by a language
-model that saw it, `weak` are headings, titles and summaries that stand in for queries.
+model that saw it, `weak` are headings, titles and summaries that stand in for queries. `unseen`: not trained on at all; what
+such sources say shows how the models do on material of another kind, and the weight of the re-ranker is chosen on it.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ class Source:
     cap: int | None
     licence: str
     where: str
+    unseen: bool = False
 
 
 SOURCES = [
@@ -27,10 +29,10 @@ SOURCES = [
     Source("selqa", "annotated", 1500, "Apache-2.0", "github.com/emorynlp/selqa"),
     Source("multihop_samples", "annotated", None, "CC BY-SA 4.0, CC BY 4.0", "github.com/OSU-NLP-Group/HippoRAG (HotpotQA, MuSiQue)"),
     Source("covid_qa", "annotated", None, "Apache-2.0", "github.com/deepset-ai/COVID-QA (CORD-19 papers)"),
-    Source("react_questions", "annotated", None, "MIT", "github.com/sudheerj/reactjs-interview-questions"),
+    Source("react_questions", "annotated", None, "MIT", "github.com/sudheerj/reactjs-interview-questions", unseen=True),
     Source("conala", "annotated", 500, "CC BY-SA 4.0", "conala-corpus.github.io (Stack Overflow)"),
     Source("medquad", "annotated", 1500, "CC BY 4.0", "github.com/abachaa/MedQuAD"),
-    Source("pubmedqa", "annotated", None, "MIT", "github.com/pubmedqa/pubmedqa, PQA-L"),
+    Source("pubmedqa", "annotated", None, "MIT", "github.com/pubmedqa/pubmedqa, PQA-L", unseen=True),
     Source("vespa_docs_train", "generated", None, "Apache-2.0", "github.com/vespa-engine/documentation, pages outside the test collection"),
     Source("docs_sections", "weak", 4000, "each package's own free licence", "Debian 12, -doc packages"),
     Source("tldr_pages", "weak", 1000, "CC BY 4.0", "github.com/tldr-pages/tldr"),
