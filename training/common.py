@@ -13,7 +13,7 @@ from pathlib import Path
 TRAINING = Path(__file__).resolve().parent
 REPOSITORY = TRAINING.parent
 PREPARE = REPOSITORY / "models" / "prepare"
-LOGS = TRAINING / "logs"
+LOGS, FIGURES = TRAINING / "logs", TRAINING / "figures"
 WORK = REPOSITORY / "target" / "training"
 SEED = 20250
 

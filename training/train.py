@@ -27,6 +27,7 @@ import torch
 import torch.nn.functional as F
 
 import common
+import scoring
 import model as cross_encoder
 from pair_tokens import PairTokens, batches_by_length
 
@@ -189,24 +190,17 @@ class Run:
 
     def evaluate(self, groups, tokens):
         """Of the averaged weights: how the positive ranks in its group, and whether the sigmoid of the logits is a probability."""
-        ranks, logits, labels = [], [], []
-        with torch.no_grad():
-            for start in range(0, len(groups), self.options.batch_groups):
-                batch = [{"query": group["_id"], "passages": group["passages"]} for group in groups[start:start + self.options.batch_groups]]
-                pairs = [(group["query"], passage) for group in batch for passage in group["passages"]]
-                inputs, order = batches_by_length(tokens, pairs, self.options.batch_tokens, self.device)
-                found = iter(self.average(inputs)[order].cpu().numpy())
-                for group in batch:
-                    scores = np.array([next(found) for _ in group["passages"]])
-                    ranks.append(1 + int((scores[1:] >= scores[0]).sum()))
-                    logits += scores.tolist()
-                    labels += [1] + [0] * (len(scores) - 1)
+        pairs = [(group["_id"], passage) for group in groups for passage in group["passages"]]
+        logits = scoring.logits(self.average, tokens, pairs, self.options.batch_tokens)
+        own = np.split(logits, np.cumsum([len(group["passages"]) for group in groups])[:-1])
+        ranks = [1 + int((scores[1:] >= scores[0]).sum()) for scores in own]
+        labels = np.concatenate([np.arange(len(scores)) == 0 for scores in own])
         ranks = np.array(ranks)
         # The loss weighs positives as much as negatives; the share of positives is put back as a constant.
         share = np.mean(labels)
-        probabilities = 1 / (1 + np.exp(-(np.array(logits) + np.log(share / (1 - share)))))
+        probabilities = scoring.sigmoid(logits + np.log(share / (1 - share)))
         return {"held_out_groups": len(groups), "mrr": round(float((1 / ranks).mean()), 4),
-                "accuracy_at_1": round(float((ranks == 1).mean()), 4), "ece": round(calibration_error(probabilities, labels), 4)}
+                "accuracy_at_1": round(float((ranks == 1).mean()), 4), "ece": round(scoring.calibration_error(probabilities, labels, scoring.equal_mass(probabilities)), 4)}
 
     def checkpoint(self, path):
         part = path.with_suffix(".part")
@@ -251,14 +245,6 @@ def centred(logits, real):
     """Each group's logits less their mean; 0 where there is no passage."""
     values = logits.masked_fill(~real, 0.0)
     return (values - values.sum(1, keepdim=True) / real.sum(1, keepdim=True)).masked_fill(~real, 0.0)
-
-
-def calibration_error(probabilities, labels, num_bins=15):
-    """Expected calibration error over bins of equal mass (Naeini et al., AAAI 2015)."""
-    order = np.argsort(probabilities, kind="stable")
-    probabilities, labels = np.asarray(probabilities)[order], np.asarray(labels)[order]
-    bins = np.array_split(np.arange(len(order)), num_bins)
-    return float(sum(len(own) * abs(probabilities[own].mean() - labels[own].mean()) for own in bins if len(own)) / len(order))
 
 
 class Log:
