@@ -1,8 +1,8 @@
 """More pairs from documentation packages of Debian: the sections of their HTML pages, heading -> text.
 
-Out, in WORK/collected: `debian_docs.jsonl` (`query`, `positive`, `source`) and `manifest.json` (package, version, licences as its
-copyright file names them, sections). The packages are of domains that the shared pairs lack. Needs `apt-get` and `dpkg-deb` on
-a Debian 12; on another system this stage writes nothing, and training goes without.
+Out, in WORK/collected: `debian_docs.jsonl` (`query`, `positive`, `source`) and `manifest.json` (package, version,
+licences as its copyright file names them, sections). The packages are of domains that the shared pairs lack. Needs
+`apt-get` and `dpkg-deb` on a Debian 12; on another system this stage writes nothing, and training goes without.
 
 Usage: collect.py [--work DIR]
 """
@@ -20,25 +20,55 @@ import common
 
 # Package -> words that a path must have, so that the English manual is taken and lists of symbols are not.
 PACKAGES = {
-    "apache2-doc": "/en/", "aptitude-doc-en": "", "buildbot-doc": "/html/", "csound-doc": "/html/", "debian-faq": ".en.",
-    "debian-policy": "policy.html/", "debian-reference-en": ".en.", "developers-reference": "", "git-doc": "",
-    "gnucash-docs": "-en/", "gnuplot-doc": "", "grass-doc": "", "harden-doc": "/en-US/", "imagemagick-6-doc": "/www/",
-    "installation-guide-amd64": "/en/", "kicad-doc-en": "", "lilypond-doc-html": "", "maxima-doc": "",
-    "postgresql-doc-15": "", "povray-doc": "", "proftpd-doc": "", "python-django-doc": "", "python3.11-doc": "/html/",
-    "rsyslog-doc": "", "shorewall-doc": "", "sqlite3-doc": "", "varnish-doc": "",
+    "apache2-doc": "/en/",
+    "aptitude-doc-en": "",
+    "buildbot-doc": "/html/",
+    "csound-doc": "/html/",
+    "debian-faq": ".en.",
+    "debian-policy": "policy.html/",
+    "debian-reference-en": ".en.",
+    "developers-reference": "",
+    "git-doc": "",
+    "gnucash-docs": "-en/",
+    "gnuplot-doc": "",
+    "grass-doc": "",
+    "harden-doc": "/en-US/",
+    "imagemagick-6-doc": "/www/",
+    "installation-guide-amd64": "/en/",
+    "kicad-doc-en": "",
+    "lilypond-doc-html": "",
+    "maxima-doc": "",
+    "postgresql-doc-15": "",
+    "povray-doc": "",
+    "proftpd-doc": "",
+    "python-django-doc": "",
+    "python3.11-doc": "/html/",
+    "rsyslog-doc": "",
+    "shorewall-doc": "",
+    "sqlite3-doc": "",
+    "varnish-doc": "",
 }
 MAX_SECTIONS = 500
 MIN_WORDS, MAX_WORDS = 40, 220
 HEADINGS = {"h1", "h2", "h3", "h4", "h5"}
 # What is no text of the page's own.
-FURNITURE = ("script, style, nav, header, footer, aside, noscript, form, table.navigation, .navheader, .navfooter, .sphinxsidebar, "
-             ".related, .headerlink, .toc, .contents, .TOC, .nav-tree, .topnav, .breadcrumbs, #toc, .footer, .header, .navigation, .sidebar")
+FURNITURE = (
+    "script, style, nav, header, footer, aside, noscript, form, table.navigation, .navheader, .navfooter, "
+    ".sphinxsidebar, "
+    ".related, .headerlink, .toc, .contents, .TOC, .nav-tree, .topnav, .breadcrumbs, #toc, .footer, .header, "
+    ".navigation, .sidebar"
+)
 BLOCKS = {"p", "li", "dd", "dt", "pre", "td", "div", "tr", "blockquote", "br"}
 # Headings over text that many pages have.
 EMPTY_HEADING = re.compile(
-    r"^(name|synopsis|description|introduction|overview|see also|notes?|examples?|options?|authors?|index|contents|summary|usage|"
-    r"parameters?|returns?|references?|copyright.*|licen[cs]e.*|credits?|table of .*|chapter \w+\.?|.*\bindex|.*module contents|"
-    r"bug ?fixes|bugs fixed|bugs?|history|compatibility|syntax|performance|initialization|navigation|.*release notes.*|.*changes? in.*|version .*)$", re.I)
+    r"^(name|synopsis|description|introduction|overview|see also|notes?|examples?|options?|authors?|index|contents|"
+    r"summary|usage|"
+    r"parameters?|returns?|references?|copyright.*|licen[cs]e.*|credits?|table of .*|chapter \w+\.?|.*\bindex|"
+    r".*module contents|"
+    r"bug ?fixes|bugs fixed|bugs?|history|compatibility|syntax|performance|initialization|navigation|.*release "
+    r"notes.*|.*changes? in.*|version .*)$",
+    re.I,
+)
 ENGLISH = set("the of and to in is a for that with as are be this by on or it an from which can not you".split())
 NUMBER = re.compile(r"^((chapter|appendix|section|part)\s+)?([0-9A-Z]{0,2}\d*(\.\d+)*\.?)\s+(?=[A-Z‘“\"])", re.I)
 
@@ -59,13 +89,24 @@ def main():
                 print(f"{package}: apt has no such package here; left out")
                 continue
             found = best_sections(root, part)
-            manifest.append({"package": package, "version": version(root), "licences": licences(root, package), "sections": len(found)})
-            pairs += [{"query": heading, "positive": text, "source": "debian_docs", "package": package} for heading, text in found]
+            manifest.append(
+                {
+                    "package": package,
+                    "version": version(root),
+                    "licences": licences(root, package),
+                    "sections": len(found),
+                }
+            )
+            pairs += [
+                {"query": heading, "positive": text, "source": "debian_docs", "package": package}
+                for heading, text in found
+            ]
             print(f"{package}: {len(found)} sections, {', '.join(manifest[-1]['licences'])}")
     else:
         print("no apt-get or dpkg-deb: nothing is collected")
     common.write_jsonl(pairs_file, pairs)
     common.write_json(manifest_file, manifest)
+    common.write_json(common.FIGURES / "collected.json", manifest)
 
 
 def unpack(package, folder):
@@ -101,8 +142,14 @@ def licences(root, package):
 def best_sections(root, part):
     """Up to MAX_SECTIONS (heading, text), spread evenly over the package's pages."""
     found, seen = [], set()
-    pages = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink()
-                   and re.search(r"\.html?(\.en)?(\.gz)?$", path.name) and part in str(path) + "/")
+    pages = sorted(
+        path
+        for path in root.rglob("*")
+        if path.is_file()
+        and not path.is_symlink()
+        and re.search(r"\.html?(\.en)?(\.gz)?$", path.name)
+        and part in str(path) + "/"
+    )
     for page in pages:
         for heading, text in sections(read(page)):
             key = common.normalised(text)
@@ -159,8 +206,15 @@ def usable(heading, parts):
     cut = " ".join(text.split()[:MAX_WORDS])
     letters = sum(character.isalpha() or character.isspace() for character in cut)
     heading = NUMBER.sub("", heading).strip()
-    if (2 <= len(heading.split()) <= 12 and not text.startswith("Copyright") and not EMPTY_HEADING.match(heading) and len(text.split()) >= MIN_WORDS
-            and letters > 0.85 * len(cut) and sum(word in ENGLISH for word in common.words(cut)) > 0.2 * len(cut.split()) and re.search(r"[a-z]\. ", text)):
+    if (
+        2 <= len(heading.split()) <= 12
+        and not text.startswith("Copyright")
+        and not EMPTY_HEADING.match(heading)
+        and len(text.split()) >= MIN_WORDS
+        and letters > 0.85 * len(cut)
+        and sum(word in ENGLISH for word in common.words(cut)) > 0.2 * len(cut.split())
+        and re.search(r"[a-z]\. ", text)
+    ):
         yield heading, cut
 
 

@@ -1,7 +1,7 @@
 """What every stage shares: where things lie, JSON lines, and when two texts count as the same.
 
-Every stage reads files of the work folder and writes files of the work folder. A file is written under another name first and
-renamed when it is whole, so a stage whose output exists has ended.
+Every stage reads files of the work folder and writes files of the work folder. A file is written under another name
+first and renamed when it is whole, so a stage whose output exists has ended.
 """
 
 import gzip
@@ -48,8 +48,12 @@ def write_jsonl(path, rows):
 
 def write_json(path, value):
     """One readable JSON file."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path, text):
     with writing(path) as file:
-        file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        file.write(text)
 
 
 class writing:

@@ -1,16 +1,18 @@
 """Hard negatives, by the engine's own two legs.
 
-In: `passages.jsonl`, `train.jsonl`, `held_out.jsonl`, `unseen.jsonl` of pairs.py. Every query is run over the pool by `bifocal run`: lexical, and
-dense with each bi-encoder. The first bi-encoder is the teacher: its cosine says which candidates are likely to answer the query
-as well as the positive does, and those are not used. Out, in the work folder:
+In: `passages.jsonl`, `train.jsonl`, `held_out.jsonl`, `unseen.jsonl` of pairs.py. Every query is run over the pool by
+`bifocal run`: lexical, and dense with each bi-encoder. The first bi-encoder is the teacher: its cosine says which
+candidates are likely to answer the query as well as the positive does, and those are not used. Out, in the work
+folder:
 
-* `groups.train.jsonl`, `groups.held_out.jsonl`: `_id`, `query`, `source`, `passages` (ids, the positive first) and, a number a
-  passage: `cosine` (the teacher's; null outside its best 100), `bm25` (null outside the best 50), `fused` (below);
+* `groups.train.jsonl`, `groups.held_out.jsonl`: `_id`, `query`, `source`, `passages` (ids, the positive first) and, a
+  number a passage: `cosine` (the teacher's; null outside its best 100), `bm25` (null outside the best 50), `fused`
+  (below);
 * `runs/hybrid.MODEL.trec`: the fused order for the held-out and the unseen queries, for calibrate.py;
 * `mine.json`: counts.
 
-`fused` is the score that the plan `hybrid` would give: both legs' scores as z-scores over the leg's candidates, weights .4
-(lexical) and .6 (dense); a candidate that a leg missed has that leg's lowest z-score.
+`fused` is the score that the plan `hybrid` would give: both legs' scores as z-scores over the leg's candidates,
+weights .4 (lexical) and .6 (dense); a candidate that a leg missed has that leg's lowest z-score.
 
 Usage: mine.py [--work DIR] [--bifocal PROGRAM] [--models NAME ...] [--negatives N] [--limit QUERIES]
 """
@@ -41,8 +43,12 @@ DRAWS = [(3, "dense", 1, 30), (2, "lexical", 1, 30), (1, "either", 30, 50), (1, 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--work", type=Path, default=common.WORK)
-    arguments.add_argument("--bifocal", default=os.environ.get("BIFOCAL", common.REPOSITORY / "target" / "release" / "bifocal"))
-    arguments.add_argument("--models", nargs="+", default=MODELS, metavar="NAME", help="bi-encoders; the first is the teacher")
+    arguments.add_argument(
+        "--bifocal", default=os.environ.get("BIFOCAL", common.REPOSITORY / "target" / "release" / "bifocal")
+    )
+    arguments.add_argument(
+        "--models", nargs="+", default=MODELS, metavar="NAME", help="bi-encoders; the first is the teacher"
+    )
     arguments.add_argument("--negatives", type=int, default=7, help="at most, a group")
     arguments.add_argument("--limit", type=int, help="queries of each kind at most; for trying things out")
     options = arguments.parse_args()
@@ -50,16 +56,19 @@ def main():
     if common.done(*outputs.values(), options.work / "mine.json"):
         return
     bifocal = Bifocal(options.bifocal, options.work)
-    pairs = {split: list(common.read_jsonl(options.work / f"{split}.jsonl"))[:options.limit] for split in (*outputs, "unseen")}
+    pairs = {
+        split: list(common.read_jsonl(options.work / f"{split}.jsonl"))[: options.limit]
+        for split in (*outputs, "unseen")
+    }
     mined = write_queries(options.work / "queries.mined.jsonl", pairs["train"] + pairs["held_out"])
     judged = write_queries(options.work / "queries.judged.jsonl", pairs["held_out"] + pairs["unseen"])
 
     dense = {}
     for model in options.models:
-        index = bifocal.index(model)
+        index = bifocal.index(model, options.work / "passages.jsonl", "pool")
         dense[model] = bifocal.run(index, mined, "dense", DENSE_DEPTH, f"dense.{model}")
         bifocal.run(index, judged, "hybrid", HYBRID_DEPTH, f"hybrid.{model}")
-    lexical = bifocal.run(bifocal.index(options.models[0]), mined, "lexical", LEXICAL_DEPTH, "lexical")
+    lexical = bifocal.run(index, mined, "lexical", LEXICAL_DEPTH, "lexical")
     dense = {model: read_run(path) for model, path in dense.items()}
     lexical = read_run(lexical)
 
@@ -70,15 +79,30 @@ def main():
     for split in outputs:
         rows, counts = pairs[split], defaultdict(Counter)
         hidden = hidden_passages if split == "train" else set()
-        found = (group(pair, [run.get(pair["_id"], []) for run in dense.values()], lexical.get(pair["_id"], []), all_passages,
-                       hidden, options.negatives, counts[pair["source"]]) for pair in rows)
+        found = (
+            group(
+                pair,
+                [run.get(pair["_id"], []) for run in dense.values()],
+                lexical.get(pair["_id"], []),
+                all_passages,
+                hidden,
+                options.negatives,
+                counts[pair["source"]],
+            )
+            for pair in rows
+        )
         common.write_jsonl(outputs[split], (one for one in found if one))
         summary[split] = {source: dict(count) for source, count in sorted(counts.items())}
         total = sum(counts.values(), Counter())
-        print(f"{split}: {total['groups']} groups of {len(rows)} pairs, {total['negatives'] / max(1, total['groups']):.1f} negatives each; "
-              f"{total['positive not found']} without, the positive not being among the teacher's best {DENSE_DEPTH}; "
-              f"{total['unmarked answers']} candidates taken for unmarked answers")
+        print(
+            f"{split}: {total['groups']} groups of {len(rows)} pairs, "
+            f"{total['negatives'] / max(1, total['groups']):.1f} negatives each; "
+            f"{total['positive not found']} without, the positive not being among the teacher's best {DENSE_DEPTH}; "
+            f"{total['unmarked answers']} candidates taken for unmarked answers"
+        )
     common.write_json(options.work / "mine.json", summary)
+    if options.limit is None:
+        common.write_json(common.FIGURES / "mine.json", summary)
 
 
 def write_queries(path, pairs):
@@ -92,12 +116,12 @@ class Bifocal:
     def __init__(self, program, work):
         self.program, self.work = str(program), work
 
-    def index(self, model):
-        """The pool's index with a semantic view by `model`."""
-        folder = self.work / f"pool.{model}.idx"
-        finished = self.work / f"pool.{model}.done"
+    def index(self, model, documents, name):
+        """An index of JSON lines with a semantic view by `model`."""
+        folder = self.work / f"{name}.{model}.idx"
+        finished = self.work / f"{name}.{model}.done"
         if not finished.exists():
-            self._call("index", folder, self.work / "passages.jsonl", "--model", model)
+            self._call("index", folder, documents, "--model", model)
             finished.touch()
         return folder
 
@@ -145,13 +169,16 @@ def group(pair, dense, lexical, all_passages, hidden, num_negatives, count):
 
     def candidates(run, first, last):
         usable = [passage for passage, _ in run if passage not in known and passage not in unmarked]
-        return usable[first - 1:last]
+        return usable[first - 1 : last]
 
     negatives = []
     for number, leg, first, last in DRAWS:
         if leg == "random":
-            choice = [passage for passage in rng.sample(all_passages, min(50, len(all_passages)))
-                      if passage not in cosines and passage not in bm25 and passage not in known]
+            choice = [
+                passage
+                for passage in rng.sample(all_passages, min(50, len(all_passages)))
+                if passage not in cosines and passage not in bm25 and passage not in known
+            ]
         else:
             runs = {"dense": dense, "lexical": [lexical], "either": [*dense, lexical]}[leg]
             choice = sorted({passage for run in runs for passage in candidates(run, first, last)})
@@ -171,7 +198,10 @@ def group(pair, dense, lexical, all_passages, hidden, num_negatives, count):
     count["negatives"] += len(negatives)
     passages = [positive, *negatives]
     return {
-        "_id": pair["_id"], "query": pair["text"], "source": pair["source"], "passages": passages,
+        "_id": pair["_id"],
+        "query": pair["text"],
+        "source": pair["source"],
+        "passages": passages,
         "cosine": [cosines.get(passage) for passage in passages],
         "bm25": [bm25.get(passage) for passage in passages],
         "fused": [round(score, 4) for score in fused(passages, lexical[:FUSED_DEPTH], dense[0][:FUSED_DEPTH])],

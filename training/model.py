@@ -1,13 +1,14 @@
-"""The cross-encoder in PyTorch: a BERT encoder that reads query and passage together, and one logit from its first token.
+"""The cross-encoder in PyTorch: a BERT encoder that reads query and passage together, and one logit from its first
+token.
 
-`[CLS] query [SEP] passage [SEP]` -> encoder -> first token -> pooler (dense, tanh) -> classifier -> logit. Parameters have Hugging
-Face's names (those of `BertForSequenceClassification` without the `bert.` prefix), so a checkpoint loads there, and
-`models/prepare/bert_graph.py` writes it as ONNX.
+`[CLS] query [SEP] passage [SEP]` -> encoder -> first token -> pooler (dense, tanh) -> classifier -> logit. Parameters
+have Hugging Face's names (those of `BertForSequenceClassification` without the `bert.` prefix), so a checkpoint loads
+there, and `models/prepare/bert_graph.py` writes it as ONNX.
 
-PERF: only the first token leaves the last layer, so that layer computes keys and values for all tokens and the rest for one,
-which saves an eighth of a step with six layers. Parameters stay float32; what is multiplied is cast to bfloat16 and activations stay
-bfloat16, which on CPUs with AVX-512 BF16 is three times as fast as float32. There is no dropout but before the classifier: on a
-CPU the random numbers cost more than they bring in one pass over the data.
+PERF: only the first token leaves the last layer, so that layer computes keys and values for all tokens and the rest
+for one, which saves an eighth of a step with six layers. Parameters stay float32; what is multiplied is cast to
+bfloat16 and activations stay bfloat16, which on CPUs with AVX-512 BF16 is three times as fast as float32. There is no
+dropout but before the classifier: on a CPU the random numbers cost more than they bring in one pass over the data.
 """
 
 import json
@@ -43,13 +44,17 @@ class CrossEncoder(nn.Module):
     def forward(self, batches):
         """`batches`: [(`ids`, `types`, `lengths`)]: int64 `[pairs, tokens]`, padded at the end, and `[pairs]`.
 
-        Logits of all batches one after another, float32 `[pairs]`. PERF: several batches in one call, each of pairs of about
-        one length, because the gradient of the word embeddings is as large as the table for every look-up.
+        Logits of all batches one after another, float32 `[pairs]`. PERF: several batches in one call, each of pairs of
+        about one length, because the gradient of the word embeddings is as large as the table for every look-up.
         """
         sizes = [ids.numel() for ids, _, _ in batches]
         words = self.embeddings.word_embeddings(torch.cat([ids.flatten() for ids, _, _ in batches])).split(sizes)
-        return torch.cat([self.encode(word.view(*ids.shape, -1), types, lengths)
-                          for word, (ids, types, lengths) in zip(words, batches)])
+        return torch.cat(
+            [
+                self.encode(word.view(*ids.shape, -1), types, lengths)
+                for word, (ids, types, lengths) in zip(words, batches)
+            ]
+        )
 
     def encode(self, words, types, lengths):
         """`words`: `[pairs, tokens, hidden]`, from the table. Logits `[pairs]`."""
@@ -111,8 +116,8 @@ def attend(queries, keys, values, mask):
 
     `mask`: `[pairs, tokens]`, what is added to the scores: 0, or far below 0 for padding.
 
-    PERF: on a CPU, matrix products written out; PyTorch 2.15's fused attention takes five times as long there, forward and backward
-    together (126 ms for 16 pairs of 130 tokens on one core, against 24 ms).
+    PERF: on a CPU, matrix products written out; PyTorch 2.15's fused attention takes five times as long there, forward
+    and backward together (126 ms for 16 pairs of 130 tokens on one core, against 24 ms).
     """
     pairs, tokens, hidden = queries.shape
     size = hidden // HEADS
@@ -121,7 +126,9 @@ def attend(queries, keys, values, mask):
         return value.unflatten(-1, (HEADS, size)).transpose(1, 2)
 
     if queries.device.type != "cpu":
-        context = F.scaled_dot_product_attention(heads(queries), heads(keys), heads(values), attn_mask=mask[:, None, None, :])
+        context = F.scaled_dot_product_attention(
+            heads(queries), heads(keys), heads(values), attn_mask=mask[:, None, None, :]
+        )
         return context.transpose(1, 2).flatten(2)
     q, k, v = (heads(value).reshape(pairs * HEADS, -1, size) for value in (queries, keys, values))
     mask = mask.repeat_interleave(HEADS, dim=0)[:, None, :]
@@ -162,20 +169,32 @@ def load(path, layers=None):
 
 
 def save(model, path):
-    """Weights as safetensors under Hugging Face's names, and `config.json` beside it, as `BertForSequenceClassification` reads them."""
+    """Weights as safetensors under Hugging Face's names, and `config.json` beside it, as
+    `BertForSequenceClassification` reads them."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {("" if name.startswith("classifier.") else "bert.") + name: value.detach().cpu().float().contiguous().clone()
-               for name, value in model.state_dict().items()}
+    weights = {
+        ("" if name.startswith("classifier.") else "bert.") + name: value.detach().cpu().float().contiguous().clone()
+        for name, value in model.state_dict().items()
+    }
     save_file(weights, path, metadata={"format": "pt"})
     vocabulary, hidden = model.embeddings.word_embeddings.weight.shape
     config = {
-        "architectures": ["BertForSequenceClassification"], "model_type": "bert", "num_labels": 1,
-        "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0},
-        "hidden_size": hidden, "num_hidden_layers": len(model.encoder.layer), "num_attention_heads": HEADS,
-        "intermediate_size": model.encoder.layer[0].intermediate.dense.weight.shape[0], "hidden_act": "gelu",
-        "layer_norm_eps": EPSILON, "max_position_embeddings": model.embeddings.position_embeddings.weight.shape[0],
-        "type_vocab_size": 2, "vocab_size": vocabulary, "pad_token_id": 0,
+        "architectures": ["BertForSequenceClassification"],
+        "model_type": "bert",
+        "num_labels": 1,
+        "id2label": {"0": "LABEL_0"},
+        "label2id": {"LABEL_0": 0},
+        "hidden_size": hidden,
+        "num_hidden_layers": len(model.encoder.layer),
+        "num_attention_heads": HEADS,
+        "intermediate_size": model.encoder.layer[0].intermediate.dense.weight.shape[0],
+        "hidden_act": "gelu",
+        "layer_norm_eps": EPSILON,
+        "max_position_embeddings": model.embeddings.position_embeddings.weight.shape[0],
+        "type_vocab_size": 2,
+        "vocab_size": vocabulary,
+        "pad_token_id": 0,
     }
     (path.parent / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 

@@ -38,22 +38,23 @@ class PairTokens:
         query, passage = self.queries[query], self.passages[passage]
         start = len(query) + 2
         end = min(self.max_tokens, start + len(passage) + 1)
-        ids[0], ids[1:start - 1], ids[start - 1] = CLS, query, SEP
-        ids[start:end - 1], ids[end - 1] = passage[:end - 1 - start], SEP
+        ids[0], ids[1 : start - 1], ids[start - 1] = CLS, query, SEP
+        ids[start : end - 1], ids[end - 1] = passage[: end - 1 - start], SEP
         types[start:end] = 1
 
 
 def batches_by_length(tokens, pairs, batch_tokens, device="cpu"):
     """The pairs, (query, passage), longest first, in batches of at most `batch_tokens` tokens with padding.
 
-    Returns [(ids, types, lengths)] as `CrossEncoder.forward` takes them, and `order`: `logits[order]` are those of `pairs`.
+    Returns [(ids, types, lengths)] as `CrossEncoder.forward` takes them, and `order`: `logits[order]` are those of
+    `pairs`.
     """
     lengths = np.array([tokens.length(*pair) for pair in pairs])
     by_length = np.argsort(-lengths, kind="stable")
     batches, start = [], 0
     while start < len(pairs):
         longest = int(lengths[by_length[start]])
-        rows = by_length[start:start + max(1, batch_tokens // longest)]
+        rows = by_length[start : start + max(1, batch_tokens // longest)]
         ids, types = np.zeros((len(rows), longest), dtype=np.int64), np.zeros((len(rows), longest), dtype=np.int64)
         for row, idx in enumerate(rows):
             tokens.write(*pairs[idx], ids[row], types[row])

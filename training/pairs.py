@@ -3,9 +3,9 @@
 In: folders with *.jsonl(.gz), a pair a line: `query`, `positive`, `source`. Out, in the work folder:
 
 * `passages.jsonl`: `_id`, `text`; every positive once, the pool that negatives come from;
-* `train.jsonl`, `held_out.jsonl`, `unseen.jsonl`: `_id`, `text` (the query), `positive` (a passage's id), `also` (other passages
-  known to answer it), `source`. Held out are some pairs of every source, unseen are all pairs of a few sources. No passage is the
-  positive of two of the three;
+* `train.jsonl`, `held_out.jsonl`, `unseen.jsonl`: `_id`, `text` (the query), `positive` (a passage's id), `also`
+  (other passages known to answer it), `source`. Held out are some pairs of every source, unseen are all pairs of a few
+  sources. No passage is the positive of two of the three;
 * `leaks.json`: what was dropped because it stands in a test collection, by source and collection;
 * `pairs.json`: counts by source.
 
@@ -14,6 +14,7 @@ Usage: pairs.py PAIRS [PAIRS ...] [--work DIR] [--collections DIR] [--leave-out 
 
 import argparse
 import random
+import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -35,14 +36,20 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("pairs", nargs="+", type=Path, help="folders with *.jsonl or *.jsonl.gz")
     arguments.add_argument("--work", type=Path, default=common.WORK)
-    arguments.add_argument("--collections", type=Path, help="a folder of test collections in BEIR layout: nothing of them may get in")
+    arguments.add_argument(
+        "--collections", type=Path, help="a folder of test collections in BEIR layout: nothing of them may get in"
+    )
     arguments.add_argument("--leave-out", nargs="*", default=[], metavar="SOURCE")
     arguments.add_argument("--held-out", type=int, default=1000, metavar="PAIRS")
     arguments.add_argument("--limit", type=int, help="pairs a source at most; for trying things out")
     options = arguments.parse_args()
-    outputs = [options.work / name for name in ("passages.jsonl", "train.jsonl", "held_out.jsonl", "unseen.jsonl", "pairs.json")]
+    outputs = [
+        options.work / name
+        for name in ("passages.jsonl", "train.jsonl", "held_out.jsonl", "unseen.jsonl", "pairs.json")
+    ]
     if common.done(*outputs):
         return
+    common.FIGURES.mkdir(exist_ok=True)
     rng = random.Random(common.SEED)
     by_source, unused = read_pairs(options.pairs, set(options.leave_out))
     check = LeakCheck(options.collections)
@@ -66,11 +73,24 @@ def main():
     common.write_jsonl(outputs[1], train)
     common.write_jsonl(outputs[2], held_out)
     common.write_jsonl(outputs[3], unseen)
-    summary = {"train": len(train), "held_out": len(held_out), "unseen": len(unseen), "passages": len(passages), "sources": counts, "not_used": unused}
+    summary = {
+        "train": len(train),
+        "held_out": len(held_out),
+        "unseen": len(unseen),
+        "passages": len(passages),
+        "sources": counts,
+        "not_used": unused,
+    }
     common.write_json(outputs[4], summary)
+    if options.limit is None:
+        for name in ("pairs.json", "leaks.json"):
+            shutil.copy(options.work / name, common.FIGURES / name)
     for name, count in counts.items():
         print(f"{name:22} {count['found']:7} pairs {count['used']:6} used")
-    print(f"{len(train)} to train on, {len(held_out)} held out, {len(unseen)} unseen, {len(passages)} passages; left out: {unused}")
+    print(
+        f"{len(train)} to train on, {len(held_out)} held out, {len(unseen)} unseen, {len(passages)} passages; left "
+        f"out: {unused}"
+    )
     check.print_report()
 
 
@@ -78,13 +98,17 @@ def read_pairs(folders, leave_out):
     """The pairs by source, and the sources that are not used with the reason."""
     known = {source.name for source in SOURCES}
     by_source, unused = defaultdict(list), {}
-    for path in sorted(path for folder in folders for pattern in ("*.jsonl", "*.jsonl.gz") for path in folder.glob(pattern)):
+    for path in sorted(
+        path for folder in folders for pattern in ("*.jsonl", "*.jsonl.gz") for path in folder.glob(pattern)
+    ):
         for pair in common.read_jsonl(path):
             name = pair["source"]
             if name in known and name not in leave_out:
                 by_source[name].append({"query": pair["query"], "positive": pair["positive"], "source": name})
             else:
-                unused[name] = "no stated licence" if name in NO_LICENCE else "left out" if name in known else "not in sources.py"
+                unused[name] = (
+                    "no stated licence" if name in NO_LICENCE else "left out" if name in known else "not in sources.py"
+                )
     return by_source, unused
 
 
@@ -152,13 +176,21 @@ def pool(pairs, rng):
     rows = []
     for number, pair in enumerate(pairs):
         positive, also = id_for(pair["positive"]), sorted({id_for(text) for text in pair["also"]})
-        rows.append({"_id": f"q{number:06}", "text": pair["query"], "positive": positive,
-                     "also": [other for other in also if other != positive], "source": pair["source"]})
+        rows.append(
+            {
+                "_id": f"q{number:06}",
+                "text": pair["query"],
+                "positive": positive,
+                "also": [other for other in also if other != positive],
+                "source": pair["source"],
+            }
+        )
     return passages, rows
 
 
 def split(rows, number, rng):
-    """The pairs of unseen sources, `number` held-out ones or a few more, and the rest; all pairs of a passage stand together."""
+    """The pairs of unseen sources, `number` held-out ones or a few more, and the rest; all pairs of a passage stand
+    together."""
     unseen_sources = {source.name for source in SOURCES if source.unseen}
     by_passage = defaultdict(list)
     for row in rows:
@@ -180,14 +212,14 @@ def shingles(text):
     """Hashes of every run of eight words; of the whole text where it has fewer."""
     tokens = common.words(text)
     runs = range(max(1, len(tokens) - SHINGLE_WORDS + 1))
-    return {hash(" ".join(tokens[start:start + SHINGLE_WORDS])) for start in runs} if tokens else set()
+    return {hash(" ".join(tokens[start : start + SHINGLE_WORDS])) for start in runs} if tokens else set()
 
 
 class LeakCheck:
     """Whether a pair stands in a test collection: the same query, or many runs of eight words in common.
 
-    The rule: the normalised query is a query of the collection; or at least a tenth of the shingles of the passage, or of query
-    and passage together, stand in the collection's documents and queries.
+    The rule: the normalised query is a query of the collection; or at least a tenth of the shingles of the passage, or
+    of query and passage together, stand in the collection's documents and queries.
     """
 
     def __init__(self, folder):
@@ -197,11 +229,15 @@ class LeakCheck:
         for collection in sorted(folder.iterdir()) if folder else []:
             if (collection / "corpus.jsonl").exists():
                 queries = [row["text"] for row in common.read_jsonl(collection / "queries.jsonl")]
-                texts = [f"{row.get('title') or ''} {row['text']}" for row in common.read_jsonl(collection / "corpus.jsonl")]
+                texts = [
+                    f"{row.get('title') or ''} {row['text']}" for row in common.read_jsonl(collection / "corpus.jsonl")
+                ]
                 self.queries[collection.name] = {common.normalised(query) for query in queries}
                 self.shingles[collection.name] = set().union(*map(shingles, queries + texts))
                 # A check that finds nothing proves something only if it would have found what is there.
-                planted = [{"query": query, "positive": "none of these words", "source": "planted"} for query in queries[:100]]
+                planted = [
+                    {"query": query, "positive": "none of these words", "source": "planted"} for query in queries[:100]
+                ]
                 planted += [{"query": "none of these", "positive": text, "source": "planted"} for text in texts[:100]]
                 self.finds_itself[collection.name] = f"{sum(map(self.leaks, planted))} of {len(planted)}"
         self.dropped.clear()
@@ -226,7 +262,8 @@ class LeakCheck:
     def report(self):
         """As `leaks.json` has it."""
         return {
-            "rule": f"same normalised query, or {LEAK_SHARE:.0%} of the {SHINGLE_WORDS}-word shingles of passage or of query and passage",
+            "rule": "the same normalised query, or a share of "
+            f"{LEAK_SHARE:.0%} of its {SHINGLE_WORDS}-word shingles (passage, or query and passage) in common",
             "shingles_of_collections": {name: len(known) for name, known in self.shingles.items()},
             "planted_documents_and_queries_found": self.finds_itself,
             "largest_share_that_was_kept": dict(self.largest_kept),

@@ -1,33 +1,32 @@
 """Headings as people would ask for them: "Configuring the cache" -> "how do I configure the cache".
 
-A heading that fits no rule gives None, so that no bad English gets in. Rules look at the first word, and leave alone whatever
-has signs of code, numbers of sections or more than nine words.
+A heading that fits no rule gives None, so that no bad English gets in. Rules look at the first word, and leave alone
+whatever has signs of code, numbers of sections or more than nine words.
 """
 
 import re
 
 # Gerunds whose plain form does not follow from spelling alone.
-IRREGULAR = {
-    "configuring": "configure", "creating": "create", "using": "use", "writing": "write", "changing": "change",
-    "deleting": "delete", "removing": "remove", "managing": "manage", "updating": "update", "upgrading": "upgrade",
-    "enabling": "enable", "disabling": "disable", "compiling": "compile", "generating": "generate", "moving": "move",
-    "saving": "save", "sharing": "share", "storing": "store", "restoring": "restore", "tuning": "tune", "making": "make",
-    "defining": "define", "combining": "combine", "replacing": "replace", "resizing": "resize", "rotating": "rotate",
-    "scaling": "scale", "slicing": "slice", "merging": "merge", "parsing": "parse", "browsing": "browse", "closing": "close",
-    "choosing": "choose", "customizing": "customize", "customising": "customise", "debugging": "debug", "dealing": "deal",
-    "editing": "edit", "getting": "get", "setting": "set", "running": "run", "putting": "put", "planning": "plan",
-    "stopping": "stop", "mapping": "map", "dropping": "drop", "splitting": "split", "committing": "commit",
-    "handling": "handle", "initializing": "initialize", "optimizing": "optimize", "organizing": "organize",
-    "preparing": "prepare", "producing": "produce", "reusing": "reuse", "synchronizing": "synchronize", "tracing": "trace",
-    "translating": "translate", "validating": "validate", "verifying": "verify", "visualizing": "visualize",
-    "evaluating": "evaluate", "executing": "execute", "authenticating": "authenticate", "activating": "activate",
-    "assigning": "assign", "duplicating": "duplicate", "excluding": "exclude", "including": "include", "importing": "import",
-    "exporting": "export", "invoking": "invoke", "locating": "locate", "navigating": "navigate", "rebasing": "rebase",
-    "recording": "record", "releasing": "release", "renaming": "rename", "reducing": "reduce", "resolving": "resolve",
-    "retrieving": "retrieve", "specifying": "specify", "subscribing": "subscribe", "undoing": "undo", "hiding": "hide",
-    "calculating": "calculate", "embedding": "embed", "formatting": "format", "resetting": "reset",
-    "computing": "compute", "capturing": "capture", "archiving": "archive",
-}
+IRREGULAR = dict(
+    pair.split(":")
+    for pair in """
+    configuring:configure creating:create using:use writing:write changing:change deleting:delete removing:remove
+    managing:manage updating:update upgrading:upgrade enabling:enable disabling:disable compiling:compile
+    generating:generate moving:move saving:save sharing:share storing:store restoring:restore tuning:tune
+    making:make defining:define combining:combine replacing:replace resizing:resize rotating:rotate scaling:scale
+    slicing:slice merging:merge parsing:parse browsing:browse closing:close choosing:choose customizing:customize
+    customising:customise debugging:debug dealing:deal editing:edit getting:get setting:set running:run
+    putting:put planning:plan stopping:stop mapping:map dropping:drop splitting:split committing:commit
+    handling:handle initializing:initialize optimizing:optimize organizing:organize preparing:prepare
+    producing:produce reusing:reuse synchronizing:synchronize tracing:trace translating:translate
+    validating:validate verifying:verify visualizing:visualize evaluating:evaluate executing:execute
+    authenticating:authenticate activating:activate assigning:assign duplicating:duplicate excluding:exclude
+    including:include importing:import exporting:export invoking:invoke locating:locate navigating:navigate
+    rebasing:rebase recording:record releasing:release renaming:rename reducing:reduce resolving:resolve
+    retrieving:retrieve specifying:specify subscribing:subscribe undoing:undo hiding:hide calculating:calculate
+    embedding:embed formatting:format resetting:reset computing:compute capturing:capture archiving:archive
+    """.split()
+)
 # Gerunds that only lose their -ing.
 REGULAR = set(
     "accessing adding adjusting applying attaching avoiding blocking booting calling checking cleaning clearing collecting "
@@ -38,9 +37,40 @@ REGULAR = set(
 )
 # "Install the server": verbs that open a heading in the imperative, when one of these follows.
 IMPERATIVE = set(IRREGULAR.values()) | {gerund[:-3] for gerund in REGULAR}
-DETERMINERS = {"a", "an", "the", "your", "new", "another", "multiple", "custom", "existing", "individual", "several", "all"}
+DETERMINERS = {
+    "a",
+    "an",
+    "the",
+    "your",
+    "new",
+    "another",
+    "multiple",
+    "custom",
+    "existing",
+    "individual",
+    "several",
+    "all",
+}
 # An object has to follow: "Configuring the cache", not "Working with files" or "Getting started".
-NO_OBJECT = {"and", "or", "with", "from", "in", "on", "for", "by", "of", "to", "via", "up", "out", "started", "is", "are", "vs"}
+NO_OBJECT = {
+    "and",
+    "or",
+    "with",
+    "from",
+    "in",
+    "on",
+    "for",
+    "by",
+    "of",
+    "to",
+    "via",
+    "up",
+    "out",
+    "started",
+    "is",
+    "are",
+    "vs",
+}
 ODD = re.compile(r"[^A-Za-z0-9 '\-/.+#]|\.\w|_|\b\d|\bFAQ\b")
 
 

@@ -14,7 +14,7 @@ def logits(model, tokens, pairs, batch_tokens=8000, precision=torch.bfloat16):
     found = []
     with torch.no_grad():
         for start in range(0, len(pairs), 2048):
-            inputs, order = batches_by_length(tokens, pairs[start:start + 2048], batch_tokens, device)
+            inputs, order = batches_by_length(tokens, pairs[start : start + 2048], batch_tokens, device)
             found.append(model(inputs)[order].cpu().numpy())
     model.precision = trained_in
     return np.concatenate(found) if found else np.zeros(0, np.float32)
@@ -35,8 +35,8 @@ def ndcg_10(relevant):
     """nDCG@10 of one ranking with its relevant passages as True; one relevant passage or more must exist."""
     relevant = np.asarray(relevant, dtype=np.float64)
     discount = 1 / np.log2(np.arange(2, 12))
-    ideal = discount[:int(min(10, relevant.sum()))].sum()
-    return float((relevant[:10] * discount[:len(relevant[:10])]).sum() / ideal) if ideal else 0.0
+    ideal = discount[: int(min(10, relevant.sum()))].sum()
+    return float((relevant[:10] * discount[: len(relevant[:10])]).sum() / ideal) if ideal else 0.0
 
 
 def rr_10(relevant):
