@@ -29,11 +29,14 @@ IRREGULAR = dict(
 )
 # Gerunds that only lose their -ing.
 REGULAR = set(
-    "accessing adding adjusting applying attaching avoiding blocking booting calling checking cleaning clearing collecting "
-    "connecting converting copying deploying detecting displaying downloading drawing extending extracting fetching "
-    "filtering finding fixing inserting inspecting installing joining listing loading locking monitoring opening passing "
-    "pasting printing protecting querying reading recovering reloading repairing reporting reverting searching selecting "
-    "sending showing signing sorting starting transforming unlocking uploading viewing".split()
+    """
+    accessing adding adjusting applying attaching avoiding blocking booting calling checking cleaning clearing
+    collecting connecting converting copying deploying detecting displaying downloading drawing extending
+    extracting fetching filtering finding fixing inserting inspecting installing joining listing loading locking
+    monitoring opening passing pasting printing protecting querying reading recovering reloading repairing
+    reporting reverting searching selecting sending showing signing sorting starting transforming unlocking
+    uploading viewing
+    """.split()
 )
 # "Install the server": verbs that open a heading in the imperative, when one of these follows.
 IMPERATIVE = set(IRREGULAR.values()) | {gerund[:-3] for gerund in REGULAR}
