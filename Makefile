@@ -61,6 +61,10 @@ $(ONNXRUNTIME):
 models: ## Make the model files in models/ anew (Python, pip, mvn; not needed to use them)
 	$(MAKE) -C models/prepare
 
+.PHONY: train
+train: build ## Train the cross-encoders anew: make train PAIRS=FOLDER (hours on a CPU; see training/README.md)
+	$(MAKE) -C training train PAIRS=$(abspath $(or $(PAIRS),$(error say where the pairs are: make train PAIRS=../shared/training))) BIFOCAL=$(BIFOCAL)
+
 bench: onnxruntime ## The measurements that README.md cites
 	cargo bench --locked
 

@@ -2,7 +2,7 @@
 
 In: a dictionary of weights under their Hugging Face names, and the shape of the encoder. Out: an ONNX model with the inputs
 `input_ids`, `attention_mask`, `token_type_ids` (int64, `[batch, tokens]`) and the output `last_hidden_state`
-(float32, `[batch, tokens, hidden]`), or the first token of it.
+(float32, `[batch, tokens, hidden]`), or the first token of it, or one logit a row.
 
 The graph uses ONNX Runtime's own fused operators (domain `com.microsoft`): attention and Gelu are one node each. Two precisions:
 
@@ -69,7 +69,8 @@ def bert(weights, shape, precision, divisors=None, output="last_hidden_state"):
     (see `smoothing.py`); the rows of the matrix are multiplied by the same numbers, so the product stays as it was.
 
     `output`: `last_hidden_state`, or (int8 only) `first_hidden_state`, `[batch, 1, hidden]`: the first token alone, for models that
-    are pooled by it. The last layer then needs the other tokens' keys and values only, a saving of most of that layer.
+    are pooled by it. The last layer then needs the other tokens' keys and values only, a saving of most of that layer. Or `logits`,
+    `[batch]`: the first token through `pooler.dense`, tanh and `classifier`, for cross-encoders; the head stays float32.
     """
     graph = Graph()
     hidden = _embeddings(graph, weights, shape, precision)
@@ -77,13 +78,17 @@ def bert(weights, shape, precision, divisors=None, output="last_hidden_state"):
     graph.node("Cast", [smallest], "no_padding", to=TensorProto.BOOL)
     mask = graph.node("Cast", ["attention_mask"], "mask", to=TensorProto.INT32)
     for layer in range(shape.num_layers):
-        only_first = output == "first_hidden_state" and layer == shape.num_layers - 1
+        only_first = output != "last_hidden_state" and precision == "int8" and layer == shape.num_layers - 1
         hidden = _layer(graph, weights, shape, precision, divisors or {}, layer, hidden, mask, only_first)
-    graph.node("Identity", [hidden], output)
+    if output == "logits":
+        _head(graph, weights, hidden)
+    else:
+        graph.node("Identity", [hidden], output)
     size = weights["embeddings.LayerNorm.weight"].shape[0]
+    shapes = {"last_hidden_state": ["batch", "tokens", size], "first_hidden_state": ["batch", 1, size], "logits": ["batch"]}
     ids = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
            for name in ("input_ids", "attention_mask", "token_type_ids")]
-    out = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", "tokens" if output == "last_hidden_state" else 1, size])]
+    out = [helper.make_tensor_value_info(output, TensorProto.FLOAT, shapes[output])]
     model = helper.make_model(
         helper.make_graph(graph.nodes, "bert", ids, out, graph.initializers),
         opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(MICROSOFT, 1)],
@@ -91,6 +96,18 @@ def bert(weights, shape, precision, divisors=None, output="last_hidden_state"):
     )
     model.ir_version = 8
     return model
+
+
+def _head(graph, weights, hidden):
+    """`[batch, tokens, hidden]` -> `logits`, `[batch]`."""
+    first = graph.node("Gather", [hidden, graph.constant("zero", np.array([0]))], "first", axis=1)
+    first = graph.node("Squeeze", [first, graph.constant("one", np.array([1]))], "first_row")
+    names = ["pooler.dense.weight", "pooler.dense.bias"]
+    pooled = graph.node("Gemm", [first, *(graph.constant(name, weights[name]) for name in names)], "pooled", transB=1)
+    names = ["classifier.weight", "classifier.bias"]
+    inputs = [graph.node("Tanh", [pooled], "pooled_tanh"), *(graph.constant(name, weights[name]) for name in names)]
+    logits = graph.node("Gemm", inputs, "logits_column", transB=1)
+    graph.node("Squeeze", [logits, graph.constant("one", np.array([1]))], "logits")
 
 
 def _embeddings(graph, weights, shape, precision):

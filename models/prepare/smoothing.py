@@ -17,9 +17,12 @@ from bert_graph import bert
 QUANTILE = 0.98
 
 
-def divisors(weights, shape, encoded_texts):
-    """`{(layer, site): [channels]}` for the inputs of attention and of both feed-forward matrices; 1.0 for most channels."""
-    maxima = _maxima(weights, shape, encoded_texts)
+def divisors(weights, shape, encoded_texts, types=None):
+    """`{(layer, site): [channels]}` for the inputs of attention and of both feed-forward matrices; 1.0 for most channels.
+
+    `encoded_texts`: lists of token ids; `types`: their token types, all 0 when None.
+    """
+    maxima = _maxima(weights, shape, encoded_texts, types or [[0] * len(ids) for ids in encoded_texts])
     found = {}
     for layer in range(shape.num_layers):
         before = "embeddings" if layer == 0 else f"layer{layer - 1}_out"
@@ -30,15 +33,15 @@ def divisors(weights, shape, encoded_texts):
     return found
 
 
-def _maxima(weights, shape, encoded_texts):
+def _maxima(weights, shape, encoded_texts, types):
     model = bert(weights, shape, "fp32")
     names = ["embeddings"] + [f"layer{layer}_{part}" for layer in range(shape.num_layers) for part in ("attention", "gelu", "out")]
     model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     largest = {name: 0.0 for name in names}
-    for ids in encoded_texts:
-        ids = np.array([ids], dtype=np.int64)
-        values = session.run(names, {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)})
+    for ids, own_types in zip(encoded_texts, types):
+        ids, own_types = np.array([ids], dtype=np.int64), np.array([own_types], dtype=np.int64)
+        values = session.run(names, {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": own_types})
         for name, value in zip(names, values):
             largest[name] = np.maximum(largest[name], np.abs(value).max(axis=(0, 1)))
     return largest
