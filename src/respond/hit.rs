@@ -1,7 +1,9 @@
 //! The response of a search.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::document::{DocumentId, PassageSpan};
@@ -69,8 +71,10 @@ pub struct Provenance {
 /// What one leg had in a hit.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LegProvenance {
-    /// The leg's name.
-    pub leg: String,
+    /// The leg's name. PERF: shared by all hits, so that provenance costs a count and not a copy.
+    #[serde(serialize_with = "serialize_shared")]
+    #[schemars(with = "String")]
+    pub leg: Arc<str>,
     /// The rank in the leg, from 1; null where the leg did not return the document.
     pub rank: Option<u32>,
     /// The leg's own score; null where the leg did not return the document.
@@ -113,7 +117,9 @@ pub struct RerankProvenance {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PassageProvenance {
     /// The semantic field.
-    pub field: String,
+    #[serde(serialize_with = "serialize_shared")]
+    #[schemars(with = "String")]
+    pub field: Arc<str>,
     /// Its place in the field's texts.
     #[serde(flatten)]
     pub span: PassageSpan,
@@ -152,15 +158,24 @@ pub struct Warning {
     pub message: String,
 }
 
+fn serialize_shared<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
 impl Provenance {
     /// Copies what the stages know of a candidate.
     ///
     /// * `leg_names`: in the plan's order.
     /// * `fused_rank`: from 1.
     /// * `passage_field`: the semantic field that passages belong to.
-    pub fn of(candidate: &RerankedCandidate, leg_names: &[&str], fused_rank: u32, passage_field: Option<&str>) -> Self {
+    pub fn of(
+        candidate: &RerankedCandidate,
+        leg_names: &[Arc<str>],
+        fused_rank: u32,
+        passage_field: Option<&Arc<str>>,
+    ) -> Self {
         let legs = leg_names.iter().zip(&candidate.fused.parts).map(|(name, part)| LegProvenance {
-            leg: (*name).to_string(),
+            leg: name.clone(),
             rank: part.rank,
             score: part.score,
             normalized: part.normalized,
@@ -180,7 +195,7 @@ impl Provenance {
                 truncated_tokens: part.num_truncated_tokens,
             }),
             passage: passage.zip(passage_field).map(|(passage, field)| PassageProvenance {
-                field: field.to_string(),
+                field: field.clone(),
                 span: passage.span,
                 text: None,
             }),
@@ -246,7 +261,8 @@ mod tests {
                 passage: Some(passage(50)),
             }),
         };
-        let provenance = Provenance::of(&candidate, &["lexical", "dense"], 2, Some("body"));
+        let names: [Arc<str>; 2] = ["lexical".into(), "dense".into()];
+        let provenance = Provenance::of(&candidate, &names, 2, Some(&"body".into()));
         let expect = serde_json::json!({
             "legs": [
                 {"leg": "lexical", "rank": 3, "score": 7.5, "normalized": 0.5, "weight": 0.5, "contribution": 0.25},
@@ -258,7 +274,7 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(&provenance).unwrap(), expect);
         let unread = RerankedCandidate { rerank: None, ..candidate };
-        let provenance = Provenance::of(&unread, &["lexical", "dense"], 2, None);
+        let provenance = Provenance::of(&unread, &names, 2, None);
         assert_eq!((provenance.rerank, provenance.passage), (None, None));
     }
 }

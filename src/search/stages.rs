@@ -1,5 +1,6 @@
 //! Respond: hits with their provenance, and what every stage cost.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -71,19 +72,20 @@ impl Stages {
         started: Instant,
     ) -> Result<SearchResponse> {
         let responding = Instant::now();
-        let names: Vec<&str> = plan.legs.iter().map(|leg| leg.name.as_str()).collect();
+        let names: Vec<Arc<str>> = plan.legs.iter().map(|leg| leg.name.as_str().into()).collect();
         let passage_field = plan.legs.iter().find_map(|leg| match &leg.kind {
             ResolvedLegKind::Dense(dense) => Some(dense.field.as_str()),
             ResolvedLegKind::Lexical(_) => None,
         });
-        let passage_field = passage_field.or_else(|| searcher.default_dense_field());
+        let passage_field: Option<Arc<str>> =
+            passage_field.or_else(|| searcher.default_dense_field()).map(|field| field.into());
         let query = self.highlight_query(searcher, request, plan);
         let mut hits = Vec::with_capacity(plan.size);
         let kept =
             reranked.candidates.into_iter().filter(|candidate| plan.min_score.is_none_or(|min| candidate.score >= min));
         for (rank, candidate) in (1..).zip(kept).skip(plan.offset).take(plan.size) {
             let fused_rank = self.fused_ranks.get(&candidate.fused.id).copied().unwrap_or(rank);
-            let provenance = Provenance::of(&candidate, &names, fused_rank, passage_field);
+            let provenance = Provenance::of(&candidate, &names, fused_rank, passage_field.as_ref());
             let mut hit = Hit {
                 id: candidate.fused.id.clone(),
                 score: candidate.score,
