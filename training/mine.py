@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 
 import common
+import mined
 
 MODELS = ["bge-small-en-v1.5", "all-MiniLM-L6-v2"]
 LEXICAL_DEPTH, DENSE_DEPTH, HYBRID_DEPTH = 50, 100, 100
@@ -55,20 +56,23 @@ def main():
     outputs = {split: options.work / f"groups.{split}.jsonl" for split in ("train", "held_out")}
     if common.done(*outputs.values(), options.work / "mine.json"):
         return
+    if mined.restore(options.work):
+        print(f"taken from {mined.FOLDER}, which was mined from the same pairs")
+        return
     bifocal = Bifocal(options.bifocal, options.work)
     pairs = {
         split: list(common.read_jsonl(options.work / f"{split}.jsonl"))[: options.limit]
         for split in (*outputs, "unseen")
     }
-    mined = write_queries(options.work / "queries.mined.jsonl", pairs["train"] + pairs["held_out"])
+    asked = write_queries(options.work / "queries.mined.jsonl", pairs["train"] + pairs["held_out"])
     judged = write_queries(options.work / "queries.judged.jsonl", pairs["held_out"] + pairs["unseen"])
 
     dense = {}
     for model in options.models:
         index = bifocal.index(model, options.work / "passages.jsonl", "pool")
-        dense[model] = bifocal.run(index, mined, "dense", DENSE_DEPTH, f"dense.{model}")
+        dense[model] = bifocal.run(index, asked, "dense", DENSE_DEPTH, f"dense.{model}")
         bifocal.run(index, judged, "hybrid", HYBRID_DEPTH, f"hybrid.{model}")
-    lexical = bifocal.run(index, mined, "lexical", LEXICAL_DEPTH, "lexical")
+    lexical = bifocal.run(index, asked, "lexical", LEXICAL_DEPTH, "lexical")
     dense = {model: read_run(path) for model, path in dense.items()}
     lexical = read_run(lexical)
 
@@ -103,6 +107,7 @@ def main():
     common.write_json(options.work / "mine.json", summary)
     if options.limit is None:
         common.write_json(common.FIGURES / "mine.json", summary)
+        mined.keep(options.work)
 
 
 def write_queries(path, pairs):
