@@ -36,6 +36,9 @@ pub struct SearchRequest {
     /// Only these documents are candidates of any leg, beside what the plan's filter says; ids that the index lacks are passed
     /// over. `None` for all. With another system's hits this re-ranks them.
     pub among: Option<Vec<DocumentId>>,
+    /// Whether the cross-encoder's scores are taken from the cache of embeddings and left there: for evaluations, which read
+    /// the same pairs under many plans. Says nothing of what re-ranking costs.
+    pub remember_scores: bool,
     /// How much of each hit is returned.
     pub fetch: Fetch,
 }

@@ -4,6 +4,7 @@
 //! have a relevant document. Invariant: pure functions over values; ties are broken as trec_eval breaks them (score descending,
 //! then document id descending), whatever order the engine returned.
 
+pub mod comparison;
 pub mod dataset;
 pub mod measures;
 

@@ -5,7 +5,7 @@
 //!
 //! Read on in the order of a model's life: [`Models`] (the front door), [`catalogue`] and [`locate`] (name to files),
 //! [`describe`] (files to facts), [`tokenizer`], [`runtime`], [`session`], [`batching`], [`inference`] (facts to a running
-//! model), [`bi_encoder`] and [`cross_encoder`] (the two traits), [`embedding_cache`].
+//! model), [`bi_encoder`] and [`cross_encoder`] (the two traits), [`embedding_cache`], [`remembered_scores`].
 
 mod batching;
 mod bi_encoder;
@@ -20,6 +20,7 @@ mod inference;
 mod locate;
 mod pooling;
 mod registry;
+mod remembered_scores;
 mod runtime;
 mod session;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use describe::{DESCRIPTION_FILE, ModelDescription, ModelKind, Similarity, TO
 pub use embedding_cache::{CACHE_FILE, EmbeddingCache};
 pub use locate::{MODELS_ENV, Place};
 pub use registry::{DEFAULT_BI_ENCODER, DEFAULT_INFERENCE_MEMORY_BYTES, ModelInfo, ModelOptions, Models};
+pub(crate) use remembered_scores::RememberedScores;
 pub use runtime::{LIBRARY_ENV, check_runtime};
 
 use crate::error::Result;

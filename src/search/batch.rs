@@ -16,7 +16,8 @@ use crate::retrieve::{Searcher, query_syntax};
 pub type Run = HashMap<String, Vec<DocumentId>>;
 
 /// Searches queries (id, text) by one plan; answer `i` is query `i`'s, with ids, scores and provenance only. With `candidates`,
-/// only the documents named there for a query are candidates of it; a query that is missing there has none.
+/// only the documents named there for a query are candidates of it; a query that is missing there has none. Pairs that the
+/// cross-encoder has read before are not read again ([`SearchRequest::remember_scores`]).
 ///
 /// # Errors
 /// The first that a search fails with, as [`search_resolved`].
@@ -34,6 +35,7 @@ pub fn run_queries(
             text: text.clone(),
             vectors: own.collect(),
             among: candidates.map(|run| run.get(id).cloned().unwrap_or_default()),
+            remember_scores: true,
             fetch: Fetch::Ids,
             ..SearchRequest::default()
         };

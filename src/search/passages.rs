@@ -3,7 +3,7 @@
 use super::{LegOutcome, SearchRequest, without_reranking};
 use crate::error::Result;
 use crate::fuse::FusedCandidate;
-use crate::models::Models;
+use crate::models::{Models, RememberedScores};
 use crate::plan::{ResolvedDense, ResolvedLegKind, ResolvedPlan};
 use crate::rerank::{self, PassageText, Reranked};
 use crate::retrieve::{PassageMatch, Searcher, query_syntax};
@@ -31,7 +31,14 @@ pub(super) fn rerank(
     };
     let reader = PassageReader::new(searcher, plan, legs, params.passages);
     let text = query_syntax::plain_text(&request.text);
-    rerank::rerank(model.as_ref(), &text, fused, params, |candidate| reader.passages_of(candidate))
+    let passages_of = |candidate: &FusedCandidate| reader.passages_of(candidate);
+    match models.embedding_cache() {
+        Some(cache) if request.remember_scores => {
+            let model = RememberedScores::new(model.as_ref(), cache);
+            rerank::rerank(&model, &text, fused, params, passages_of)
+        }
+        _ => rerank::rerank(model.as_ref(), &text, fused, params, passages_of),
+    }
 }
 
 /// Finds a candidate's passages, the closest to the query first.
