@@ -56,7 +56,9 @@ impl CrossEncoder for RememberedScores<'_> {
         known
             .into_iter()
             .map(|known| known.as_deref().and_then(from_numbers).or_else(|| found.next()))
-            .map(|score| score.ok_or_else(|| Error::model("the cross-encoder gave fewer scores than there are passages")))
+            .map(|score| {
+                score.ok_or_else(|| Error::model("the cross-encoder gave fewer scores than there are passages"))
+            })
             .collect()
     }
 }
