@@ -1,12 +1,18 @@
 //! How good a run is: judged queries in, figures out.
 //!
-//! In: a dataset in BEIR layout ([`Dataset`]) and runs. Out: the measures that trec_eval computes, over all judged queries that
-//! have a relevant document. Invariant: pure functions over values; ties are broken as trec_eval breaks them (score descending,
-//! then document id descending), whatever order the engine returned.
+//! In: judged queries ([`dataset`]) and runs ([`run`]), the engine's or any other system's. Out: a [`Comparison`](comparison::Comparison):
+//! the measures that trec_eval computes, significance, what moved and why. Invariant: measures, tests and comparisons are pure
+//! functions over values; ties are broken as trec_eval breaks them (score descending, then document id descending), whatever order
+//! the engine returned.
 
+pub mod compare;
 pub mod comparison;
 pub mod dataset;
 pub mod measures;
+pub mod report;
+pub mod retrieval;
+pub mod run;
+pub mod scoring;
+pub mod significance;
 
 pub use dataset::{Dataset, Judgments};
-pub use measures::{Figures, Scored, evaluate, mean};

@@ -15,18 +15,19 @@ const GAP: f64 = 1e-3;
 
 /// Sets the final score of every candidate from its fused score and its logit, as the module says; all have been read.
 pub(super) fn set_final_scores(read: &mut [RerankedCandidate], weight: Option<f64>) {
-    let logit = |candidate: &RerankedCandidate| candidate.rerank.map_or(0.0, |part| f64::from(finite(part.logit)));
-    let Some(weight) = weight else {
-        for candidate in read {
-            candidate.score = sigmoid(logit(candidate));
-        }
-        return;
-    };
-    let fused = standardise(&read.iter().map(|candidate| candidate.fused.score).collect::<Vec<_>>());
-    let logits = standardise(&read.iter().map(logit).collect::<Vec<_>>());
-    for ((candidate, fused), logit) in read.iter_mut().zip(fused).zip(logits) {
-        candidate.score = fused + weight * logit;
+    let fused: Vec<f64> = read.iter().map(|candidate| candidate.fused.score).collect();
+    let logits: Vec<f32> = read.iter().map(|candidate| candidate.rerank.map_or(0.0, |part| part.logit)).collect();
+    for (candidate, score) in read.iter_mut().zip(final_scores(&fused, &logits, weight)) {
+        candidate.score = score;
     }
+}
+
+/// The final scores of candidates that were read, from their fused scores and logits (one each, in one order), as the module says.
+pub fn final_scores(fused: &[f64], logits: &[f32], weight: Option<f64>) -> Vec<f64> {
+    let logits: Vec<f64> = logits.iter().map(|&logit| f64::from(finite(logit))).collect();
+    let Some(weight) = weight else { return logits.into_iter().map(sigmoid).collect() };
+    let sum = |(fused, logit): (f64, f64)| fused + weight * logit;
+    standardise(fused).into_iter().zip(standardise(&logits)).map(sum).collect()
 }
 
 /// Shifts the scores of candidates that were not read, best first, to below `floor`.
