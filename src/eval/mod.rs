@@ -8,6 +8,7 @@
 pub mod compare;
 pub mod comparison;
 pub mod dataset;
+pub mod dense_recall;
 pub mod json_schema;
 pub mod measures;
 pub mod report;

@@ -89,9 +89,9 @@ fn a_comparison_of_two_runs_is_written_out() {
     assert!(lexical.against_first.is_empty() && lexical.changed.is_empty());
     let recall = &dense.against_first["recall@2"];
     assert_eq!((recall.mean, recall.wins, recall.ties, recall.losses), ((0.5 + 1.0) / 4.0, 2, 2, 0));
-    // Query 4 is found by one run alone, 2 falls from rank 1 to 2, 1 gains least.
+    // Query 4 is found by one run alone; 1 gains .38, 2 loses .37, having c at rank 2.
     let changed: Vec<usize> = dense.changed.iter().map(|query| query.query).collect();
-    assert_eq!(changed, [3, 1, 0]);
+    assert_eq!(changed, [3, 0, 1]);
     assert_eq!(dense.changed[0].moved[0].rank_before, None);
     assert_eq!(dense.changed[0].moved[0].rank_after, Some(1));
     assert_eq!(
@@ -123,7 +123,7 @@ fn queries_that_a_run_lacks_are_left_out_and_that_is_said() {
     assert!(lexical.per_query["mrr"][3].is_nan() && dense.per_query["mrr"][2].is_nan());
     let mrr = &dense.against_first["mrr"];
     assert_eq!((mrr.mean, mrr.wins, mrr.ties, mrr.losses), (0.0, 1, 0, 1));
-    assert_eq!(dense.changed.iter().map(|query| query.query).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(dense.changed.iter().map(|query| query.query).collect::<Vec<_>>(), [0, 1]);
     let conditions = comparison.conditions.join("\n");
     assert!(conditions.contains("4 of 4, but \"lexical\" 3, \"dense\" 3"), "{conditions}");
     assert!(conditions.contains("difference of \"dense\": 2 queries that either run lacks left out"), "{conditions}");
