@@ -4,7 +4,7 @@ use super::CompareInput;
 use super::judged::Judged;
 use super::significance_table::num_paired;
 use crate::eval::scoring::{Average, Scores};
-use crate::eval::significance::SEED;
+use crate::eval::significance::{NUM_PERMUTATIONS, NUM_SAMPLES, SEED};
 
 /// A sentence a condition, as they stand above a table.
 pub(super) fn conditions(input: &CompareInput<'_>, judged: &Judged<'_>, scores: &[Scores]) -> Vec<String> {
@@ -19,12 +19,14 @@ pub(super) fn conditions(input: &CompareInput<'_>, judged: &Judged<'_>, scores: 
         "documents with their query's id are kept".to_string()
     });
     conditions.push("ties are broken as trec_eval does: score, then document id, both descending".to_string());
-    conditions.push(format!("95% intervals by bootstrap over queries (percentile method, seed {SEED})"));
+    conditions.push(format!(
+        "95% intervals by bootstrap over queries (percentile method, {NUM_SAMPLES} samples, seed {SEED})"
+    ));
     if let [first, _, ..] = input.systems.as_slice() {
         let others = input.systems.len() - 1;
         conditions.push(format!(
-            "differences to {:?}: paired t-test and paired randomisation test, two-sided, seed {SEED}; Holm-corrected a \
-             measure over {others} {}",
+            "differences to {:?}: paired t-test and paired randomisation test ({NUM_PERMUTATIONS} permutations, seed {SEED}), \
+             two-sided; Holm-corrected by measure over {others} {}",
             first.run.name,
             if others == 1 { "comparison" } else { "comparisons" }
         ));

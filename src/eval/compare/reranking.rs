@@ -43,7 +43,7 @@ fn at_depths(judged: &Judged<'_>, reading: &Reading, primary: &Measure, depths: 
         values.retain(|value| !value.is_nan());
         let differences: Vec<f64> =
             at_depths.first().map_or_else(Vec::new, |without: &AtDepth| differences(&without.values, &values));
-        let interval = if differences.is_empty() { [0.0; 2] } else { bootstrap_interval(&differences) };
+        let interval = bootstrap_interval(&differences);
         at_depths.push(AtDepth { depth, mean: mean(values.iter().copied()), values, interval });
     }
     at_depths

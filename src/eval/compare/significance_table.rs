@@ -11,7 +11,7 @@ use crate::eval::significance::{bootstrap_interval, correct, difference};
 /// Confidence intervals of the means, by plan and measure.
 pub(super) fn intervals(scores: &[Scores], measures: &[String]) -> Vec<BTreeMap<String, [f64; 2]>> {
     let of_plan = |scores: &Scores| {
-        let intervals = scores.values.par_iter().map(|values| interval(values));
+        let intervals = scores.values.par_iter().map(|values| bootstrap_interval(values));
         measures.iter().cloned().zip(intervals.collect::<Vec<_>>()).collect()
     };
     scores.par_iter().map(of_plan).collect()
@@ -23,8 +23,8 @@ pub(super) fn against_first(scores: &[Scores], measures: &[String]) -> Vec<BTree
     let by_measure: Vec<Vec<Difference>> = (0..measures.len())
         .into_par_iter()
         .map(|measure| {
-            let paired = |other: &Scores| paired(&first.values[measure], &other.values[measure]);
-            let mut differences: Vec<Difference> = others.par_iter().map(paired).collect();
+            let to_first = |other: &Scores| difference(&first.values[measure], &other.values[measure]);
+            let mut differences: Vec<Difference> = others.par_iter().map(to_first).collect();
             correct(&mut differences.iter_mut().collect::<Vec<_>>());
             differences
         })
@@ -38,27 +38,6 @@ pub(super) fn against_first(scores: &[Scores], measures: &[String]) -> Vec<BTree
 /// The queries that both plans have.
 pub(super) fn num_paired(before: &[f64], after: &[f64]) -> usize {
     before.iter().zip(after).filter(|(before, after)| !before.is_nan() && !after.is_nan()).count()
-}
-
-fn paired(before: &[f64], after: &[f64]) -> Difference {
-    let both = before.iter().zip(after).filter(|(before, after)| !before.is_nan() && !after.is_nan());
-    let (before, after): (Vec<f64>, Vec<f64>) = both.map(|(&before, &after)| (before, after)).unzip();
-    if before.is_empty() {
-        // Nothing to tell them apart by.
-        return Difference {
-            p_t_test: 1.0,
-            p_randomisation: 1.0,
-            p_t_test_holm: 1.0,
-            p_randomisation_holm: 1.0,
-            ..Difference::default()
-        };
-    }
-    difference(&before, &after)
-}
-
-fn interval(values: &[f64]) -> [f64; 2] {
-    let counted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-    if counted.is_empty() { [0.0; 2] } else { bootstrap_interval(&counted) }
 }
 
 #[cfg(test)]
