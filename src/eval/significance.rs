@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn drawn_signs_come_near_the_t_test() {
-        let (before, after) = systems(200, 0.06);
+        let (before, after) = systems(200, 0.08);
         let found = difference(&before, &after);
         assert!(found.p_t_test > 0.001 && found.p_t_test < 0.2, "an interesting case: {}", found.p_t_test);
         assert!((found.p_t_test - found.p_randomisation).abs() < 0.02, "{found:?}");

@@ -124,7 +124,8 @@ fn topics(text: &str, fields: &[TopicField]) -> Result<Vec<(u64, String, String)
     for (piece_idx, piece) in text.split('<').enumerate() {
         let (tag, content) = if piece_idx == 0 { ("", piece) } else { piece.split_once('>').unwrap_or(("", piece)) };
         let is_tag = tag.starts_with(|letter: char| letter.is_ascii_alphabetic() || "/!?".contains(letter));
-        let name = if is_tag { tag.split_whitespace().next().unwrap_or_default().to_ascii_lowercase() } else { String::new() };
+        let name =
+            if is_tag { tag.split_whitespace().next().unwrap_or_default().to_ascii_lowercase() } else { String::new() };
         if is_tag {
             part = part_of(&name);
         }

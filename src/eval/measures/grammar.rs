@@ -93,7 +93,8 @@ pub(super) fn parse(name: &str) -> Result<Formula> {
         }
     }
     let cutoff = || -> Result<Option<NonZeroU32>> {
-        let parse = |text: &str| text.parse::<NonZeroU32>().map_err(|_| wrong("has a cutoff that is no whole number from 1"));
+        let parse =
+            |text: &str| text.parse::<NonZeroU32>().map_err(|_| wrong("has a cutoff that is no whole number from 1"));
         parts.cutoff.map(parse).transpose()
     };
     let needed = || -> Result<NonZeroU32> { cutoff()?.ok_or_else(|| wrong("needs a cutoff, as in P@10")) };
