@@ -10,6 +10,7 @@ pub mod comparison;
 pub mod dataset;
 pub mod dense_recall;
 pub mod json_schema;
+mod lines;
 pub mod measures;
 pub mod report;
 pub mod retrieval;
@@ -18,3 +19,4 @@ pub mod scoring;
 pub mod significance;
 
 pub use dataset::{Dataset, Judgments};
+pub use run::Run;
