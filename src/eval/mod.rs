@@ -9,6 +9,7 @@ pub mod compare;
 pub mod comparison;
 pub mod dataset;
 pub mod measures;
+pub mod remote;
 pub mod report;
 pub mod retrieval;
 pub mod run;
