@@ -9,6 +9,7 @@ pub mod compare;
 pub mod comparison;
 pub mod dataset;
 pub mod measures;
+mod readings;
 pub mod report;
 pub mod retrieval;
 pub mod run;
