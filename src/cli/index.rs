@@ -25,19 +25,19 @@ use crate::schema::infer::{InferOptions, Observations};
 /// standard input. A document whose `_id` exists replaces it; unchanged documents are left alone.
 ///
 /// Without a mapping, types are taken from the documents and a semantic view of the text is added.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Default)]
 #[command(
     after_help = "Example:\n  bifocal index books.idx corpus.jsonl\n  bifocal index books.idx corpus.jsonl --mapping mapping.yaml\n  zcat bulk.ndjson.gz | bifocal index books.idx - --on-error skip"
 )]
 pub(super) struct IndexArgs {
     /// The index's folder; made when it does not exist
-    index: PathBuf,
+    pub(super) index: PathBuf,
     /// Files and folders, in this order; `-` for standard input
     #[arg(required = true)]
-    inputs: Vec<PathBuf>,
+    pub(super) inputs: Vec<PathBuf>,
     /// An Elasticsearch index body (`settings`, `mappings`) as JSON or YAML
     #[arg(long, value_name = "FILE")]
-    mapping: Option<PathBuf>,
+    pub(super) mapping: Option<PathBuf>,
     #[arg(
         long,
         value_name = "FORMAT",
@@ -55,10 +55,10 @@ pub(super) struct IndexArgs {
     on_error: OnError,
     /// The bi-encoder of the semantic view that is added without a mapping (see `bifocal models list`)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["mapping", "lexical_only"])]
-    model: Option<String>,
+    pub(super) model: Option<String>,
     /// Adds no semantic view without a mapping
     #[arg(long, conflicts_with = "mapping")]
-    lexical_only: bool,
+    pub(super) lexical_only: bool,
     /// Writes documents again even if they are stored as they are
     #[arg(long)]
     rewrite: bool,
@@ -70,11 +70,12 @@ pub(super) struct IndexArgs {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum OnError {
     /// Reports it and goes on
     Skip,
     /// Reports it and changes nothing
+    #[default]
     Fail,
 }
 
@@ -86,8 +87,14 @@ const COMMIT_EVERY: Duration = Duration::from_secs(30);
 const MAX_SHOWN_FAULTS: usize = 20;
 
 pub(super) fn run(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<()> {
-    interrupt::install();
     let started = Instant::now();
+    let (index, applied, num_skipped) = build(args, models)?;
+    report(args, &index, &applied, num_skipped, started)
+}
+
+/// Makes or extends the index; returns it with what was done and how many records were skipped.
+pub(super) fn build(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<(Index, Applied, u64)> {
+    interrupt::install();
     let spooled = Inputs::new(&args.inputs)?;
     let existing = args.index.join("bifocal.json").exists();
     let given = args.mapping.as_deref().map(IndexDefinition::from_file).transpose()?;
@@ -125,7 +132,7 @@ pub(super) fn run(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<()> 
     let outcome = write(args, &spooled, &index, checked.num_operations, &mut created);
     let (applied, num_skipped) = outcome?;
     std::mem::forget(created);
-    report(args, &index, &applied, num_skipped.max(checked.num_bad), started)
+    Ok((index, applied, num_skipped.max(checked.num_bad)))
 }
 
 /// Removes an index that was made by this run, unless something was committed to it.

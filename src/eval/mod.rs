@@ -8,6 +8,7 @@
 pub mod compare;
 pub mod comparison;
 pub mod dataset;
+pub mod latency;
 pub mod measures;
 mod readings;
 pub mod report;
@@ -15,5 +16,7 @@ pub mod retrieval;
 pub mod run;
 pub mod scoring;
 pub mod significance;
+pub mod sweep;
+pub mod texts;
 
 pub use dataset::{Dataset, Judgments};
