@@ -13,6 +13,7 @@ pub mod json_schema;
 pub mod latency;
 pub mod measures;
 mod readings;
+pub mod remote;
 pub mod report;
 pub mod retrieval;
 pub mod run;

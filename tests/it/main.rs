@@ -12,5 +12,7 @@ mod cli;
 mod crash;
 // Random operations against a map: both legs see exactly the documents of the last commit.
 mod model_test;
+// Cranfield in a real OpenSearch, or what it answered, beside ours.
+mod opensearch;
 // A folder for a test, and the `bifocal` command run in it.
 mod util;
