@@ -95,7 +95,7 @@ pub fn measure(
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let latency = Latency { p50: percentile(&mut times, 50), p95: percentile(&mut times, 95) };
+    let latency = summary(&mut times);
     let queries_per_second = if plan.rerank.is_some() {
         times.len() as f64 / seconds
     } else {
@@ -106,6 +106,11 @@ pub fn measure(
     };
     let ms_per_candidate = (!reading.is_empty()).then(|| percentile(&mut reading, 50));
     Ok(Timing { latency, num_queries: times.len(), queries_per_second, ms_per_candidate })
+}
+
+/// The percentiles of milliseconds, in any order; they are sorted. 0 without any.
+pub fn summary(times_ms: &mut [f64]) -> Latency {
+    Latency { p50: percentile(times_ms, 50), p95: percentile(times_ms, 95) }
 }
 
 /// `count` of the queries at even distances, in their order; all where there are fewer.

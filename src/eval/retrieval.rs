@@ -202,6 +202,15 @@ impl<'a> Collector<'a> {
         Ok(Run { name: plan.name.clone(), rankings })
     }
 
+    /// The vectors of the queries for a semantic field, in their order; queries without words are left out.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such field; `Model` and `ModelMismatch` when the queries cannot be embedded.
+    pub fn query_vectors(&mut self, field: &str) -> Result<Vec<Vec<f32>>> {
+        let rows = self.vectors_of(field)?;
+        Ok(rows.iter().filter(|row| !row.is_empty()).cloned().collect())
+    }
+
     /// The place of a leg that was retrieved deep enough; retrieves it where there is none.
     fn known(&mut self, leg: &ResolvedLeg, filter: Option<&str>, depth: usize) -> Result<usize> {
         let key = self.key(leg, filter, depth);

@@ -205,7 +205,9 @@ impl Sweep {
     /// `InvalidInput` that says what is expected; for an unknown key with those there are.
     pub fn parse(text: &str) -> Result<Self> {
         let equals = text.find('=').ok_or_else(|| {
-            Error::invalid_input(format!("the sweep {text:?} has no values; expected [PLAN:]KEY=VALUES, such as rrf.k=10,60,100"))
+            Error::invalid_input(format!(
+                "the sweep {text:?} has no values; expected [PLAN:]KEY=VALUES, such as rrf.k=10,60,100"
+            ))
         })?;
         let (plan, axes) = match text.get(..equals).and_then(|head| head.rfind(':')) {
             Some(colon) => (text.get(..colon), text.get(colon + 1..).unwrap_or_default()),
@@ -214,7 +216,9 @@ impl Sweep {
         let axes: Vec<(Key, Vec<String>)> = axes.split('&').map(parse_axis).collect::<Result<_>>()?;
         let number = axes.iter().map(|(_, values)| values.len()).fold(1, usize::saturating_mul);
         if number > MAX_VARIANTS {
-            return Err(Error::invalid_input(format!("the sweep {text:?} makes {number} plans; at most {MAX_VARIANTS}")));
+            return Err(Error::invalid_input(format!(
+                "the sweep {text:?} makes {number} plans; at most {MAX_VARIANTS}"
+            )));
         }
         Ok(Self { plan: plan.map(|name| name.trim().to_string()), axes })
     }
@@ -271,7 +275,9 @@ fn parse_axis(text: &str) -> Result<(Key, Vec<String>)> {
     if values.iter().any(String::is_empty) {
         return Err(Error::invalid_input(format!("{key}={} has an empty value", values.join(","))));
     }
-    if let Some((_, twice)) = values.iter().enumerate().find(|(idx, value)| values.iter().take(*idx).any(|v| v == *value)) {
+    if let Some((_, twice)) =
+        values.iter().enumerate().find(|(idx, value)| values.iter().take(*idx).any(|v| v == *value))
+    {
         return Err(Error::invalid_input(format!("{key} has the value {twice} twice")));
     }
     Ok((key, values))
@@ -370,7 +376,10 @@ mod tests {
         let plan = changed("rrf.k=7&weight=0.25&k1=0.9&b=0.4&depth=33", "hybrid").plan;
         assert_eq!(plan.fusion, Some(Fusion::Rrf(Rrf { rank_constant: Some(7), ..Rrf::default() })));
         let [Leg::Lexical(lexical), Leg::Dense(dense)] = plan.legs.as_slice() else { panic!("{plan:?}") };
-        assert_eq!((lexical.k1, lexical.b, lexical.depth, lexical.weight), (Some(0.9), Some(0.4), Some(33), Some(0.25)));
+        assert_eq!(
+            (lexical.k1, lexical.b, lexical.depth, lexical.weight),
+            (Some(0.9), Some(0.4), Some(33), Some(0.25))
+        );
         assert_eq!((dense.depth, dense.weight), (Some(33), Some(0.75)));
         let plan = changed("normalizer=min_max", "hybrid").plan;
         assert_eq!(plan.fusion, Some(Fusion::WeightedSum(WeightedSum { normalizer: Some(Normalizer::MinMax) })));

@@ -48,7 +48,8 @@ pub fn lexical_overlap(
     let overlap = |(id, text): &(String, String)| -> Result<Option<(String, f64)>> {
         let words: HashSet<String> = analyzer.terms(text).into_iter().collect();
         let judged = qrels.get(id).into_iter().flatten();
-        let mut relevant: Vec<&String> = judged.filter(|(_, grade)| **grade > 0).map(|(document, _)| document).collect();
+        let mut relevant: Vec<&String> =
+            judged.filter(|(_, grade)| **grade > 0).map(|(document, _)| document).collect();
         relevant.sort_unstable();
         let mut shares = Vec::new();
         for document in relevant.into_iter().take(MAX_RELEVANT) {

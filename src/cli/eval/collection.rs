@@ -33,7 +33,8 @@ impl Collection {
             collection.queries.retain(|(id, _)| has_relevant(qrels, id));
         }
         if collection.queries.is_empty() {
-            let place = args.queries.as_ref().or(args.dataset.as_ref()).map_or(Path::new(&args.qrels), PathBuf::as_path);
+            let place =
+                args.queries.as_ref().or(args.dataset.as_ref()).map_or(Path::new(&args.qrels), PathBuf::as_path);
             return Err(Error::invalid_input("has no judged query with a relevant document").in_file(place).into());
         }
         Ok(collection)
@@ -42,14 +43,7 @@ impl Collection {
     fn of_folder(folder: &Path, args: &EvalArgs) -> anyhow::Result<Self> {
         let dataset = Dataset::open(folder, &args.qrels)?;
         let Dataset { name, folder, queries, qrels } = dataset;
-        Ok(Self {
-            name,
-            folder: Some(folder),
-            queries,
-            qrels,
-            statistics: Statistics::default(),
-            warnings: Vec::new(),
-        })
+        Ok(Self { name, folder: Some(folder), queries, qrels, statistics: Statistics::default(), warnings: Vec::new() })
     }
 
     fn of_judgments(args: &EvalArgs) -> anyhow::Result<Self> {

@@ -45,9 +45,10 @@ pub(super) struct EvalArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "index")]
     mapping: Option<PathBuf>,
     /// What is compared, with commas: plans (names, files, JSON), swept plans (`hybrid[rrf.k=10,60]`), TREC runs (files that end
-    /// in .run, .trec or .txt), other engines (`http://host:9200/index`, or a query template's file)
-    #[arg(long, value_name = "LIST", default_value = "lexical,dense,hybrid,hybrid-rerank")]
-    plans: String,
+    /// in .run, .trec or .txt), other engines (`http://host:9200/index`, or a query template's file). When absent:
+    /// lexical,dense,hybrid,hybrid-rerank
+    #[arg(long, value_name = "LIST")]
+    plans: Option<String>,
     /// Adds a row for each value: `[PLAN:]KEY=VALUES`, VALUES a list (`10,60,100`) or a range (`0:1:0.1`); keys joined with `&` are
     /// multiplied. Keys: rrf.k, weight (the lexical legs' share), depth, k1, b, normalizer, rerank.depth, rerank.weight,
     /// rerank.model, model
@@ -142,5 +143,6 @@ pub(super) fn run(args: &EvalArgs, models: &Arc<Models>) -> anyhow::Result<()> {
         lexical_overlap: ran.lexical_overlap,
     });
     comparison.conditions.extend(ran.conditions);
+    comparison.dense_recall = ran.dense_recall;
     output::write(args, &comparison, &runs)
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use super::EvalArgs;
 use crate::error::Error;
 use crate::eval::comparison::Comparison;
+use crate::eval::dense_recall;
+use crate::eval::remote::without_credentials;
 use crate::eval::report;
 use crate::eval::run::Run;
 
@@ -17,25 +19,30 @@ pub(super) fn check_places(args: &EvalArgs) -> anyhow::Result<()> {
         }
     }
     if is_stdout_of(args.json.as_deref()) && is_stdout_of(args.markdown.as_deref()) {
-        return Err(Error::invalid_input("--json and --markdown both go to standard output; name a file for one").into());
+        return Err(
+            Error::invalid_input("--json and --markdown both go to standard output; name a file for one").into()
+        );
     }
     Ok(())
 }
 
-/// The command line as it was typed, quoted where the shell needs it.
+/// The command line as it was typed, quoted where the shell needs it, without passwords.
 pub(super) fn command() -> String {
     let plain = |word: &str| {
         !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_./:,=@%+".contains(letter))
     };
     let quoted = |word: String| if plain(&word) { word } else { format!("'{}'", word.replace('\'', "'\\''")) };
     let arguments = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
-    std::iter::once("bifocal".to_string()).chain(arguments).collect::<Vec<_>>().join(" ")
+    without_credentials(&std::iter::once("bifocal".to_string()).chain(arguments).collect::<Vec<_>>().join(" "))
 }
 
 /// Prints the table, unless standard output is taken, and writes the files asked for.
 pub(super) fn write(args: &EvalArgs, comparison: &Comparison, runs: &[Run]) -> anyhow::Result<()> {
     if !is_stdout_of(args.json.as_deref()) && !is_stdout_of(args.markdown.as_deref()) {
         print!("{}", report::table(comparison));
+        if !comparison.dense_recall.is_empty() {
+            print!("\n{}", dense_recall::table(&comparison.dense_recall));
+        }
     }
     if let Some(file) = &args.json {
         let mut text = serde_json::to_string_pretty(comparison)?;

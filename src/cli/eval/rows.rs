@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::EvalArgs;
 use crate::error::{Error, Result};
+use crate::eval::remote::RemoteEngine;
 use crate::eval::sweep::{Sweep, Variant};
 use crate::plan::Plan;
+
+/// The plans where none are named.
+const DEFAULT_PLANS: &str = "lexical,dense,hybrid,hybrid-rerank";
 
 /// A row that was asked for.
 #[derive(Debug)]
@@ -14,6 +18,8 @@ pub(super) enum Row {
     Plan(PlanRow),
     /// Another system's run.
     Run(PathBuf),
+    /// Another engine.
+    Engine(Box<RemoteEngine>),
 }
 
 /// A plan, or one that a sweep made of it.
@@ -39,36 +45,41 @@ impl From<Variant> for PlanRow {
 
 /// The rows in the order asked for; what sweeps add stands behind its plan, runs stand last.
 ///
-/// * `has_collection`: without one there is nothing to search, and only runs are rows.
+/// * `has_collection`: without one there is nothing to search, and only runs and other engines are rows.
 pub(super) fn parse(args: &EvalArgs, has_collection: bool) -> Result<Vec<Row>> {
     let sweeps: Vec<Sweep> = args.sweep.iter().map(|sweep| Sweep::parse(sweep)).collect::<Result<_>>()?;
     let mut is_used = vec![false; sweeps.len()];
     let mut rows = Vec::new();
-    if has_collection {
-        for item in split_list(&args.plans) {
-            if is_run_file(item) {
-                rows.push(Row::Run(item.into()));
-            } else if let Some((plan, sweep)) = swept(item) {
-                let variants = Sweep::parse(sweep)?.variants(&read_plan(plan, args)?)?.ok_or_else(|| {
-                    Error::invalid_input(format!("the sweep {item:?} changes what the plan {plan} does not have"))
-                })?;
-                rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
-            } else {
-                let plan = read_plan(item, args)?;
-                let mut variants = Vec::new();
-                for (sweep, is_used) in sweeps.iter().zip(&mut is_used) {
-                    if let Some(found) = sweep.variants(&plan)? {
-                        *is_used = true;
-                        variants.extend(found);
-                    }
+    let default = if has_collection { DEFAULT_PLANS } else { "" };
+    for item in split_list(args.plans.as_deref().unwrap_or(default)) {
+        if is_run_file(item) {
+            rows.push(Row::Run(item.into()));
+        } else if let Some(engine) = RemoteEngine::parse(item) {
+            rows.push(Row::Engine(Box::new(engine?)));
+        } else if !has_collection {
+            let text = format!("the plan {item} has nothing to search; name a collection's folder before the options");
+            return Err(Error::invalid_input(text));
+        } else if let Some((plan, sweep)) = swept(item) {
+            let variants = Sweep::parse(sweep)?.variants(&read_plan(plan, args)?)?.ok_or_else(|| {
+                Error::invalid_input(format!("the sweep {item:?} changes what the plan {plan} does not have"))
+            })?;
+            rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
+        } else {
+            let plan = read_plan(item, args)?;
+            let mut variants = Vec::new();
+            for (sweep, is_used) in sweeps.iter().zip(&mut is_used) {
+                if let Some(found) = sweep.variants(&plan)? {
+                    *is_used = true;
+                    variants.extend(found);
                 }
-                rows.push(Row::Plan(PlanRow { plan, model: None, is_swept: false }));
-                rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
             }
+            rows.push(Row::Plan(PlanRow { plan, model: None, is_swept: false }));
+            rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
         }
     }
     if let Some((unused, _)) = args.sweep.iter().zip(&is_used).find(|(_, is_used)| !**is_used) {
-        let text = format!("the sweep {unused:?} fits none of the plans: it names another, or changes what they do not have");
+        let text =
+            format!("the sweep {unused:?} fits none of the plans: it names another, or changes what they do not have");
         return Err(Error::invalid_input(text));
     }
     rows.extend(args.run.iter().cloned().map(Row::Run));
@@ -78,17 +89,22 @@ pub(super) fn parse(args: &EvalArgs, has_collection: bool) -> Result<Vec<Row>> {
 
 fn check(rows: &[Row], has_collection: bool) -> Result<()> {
     if rows.is_empty() {
-        let what = if has_collection { "--plans names no plan" } else { "there is no run to score; name one with --run" };
+        let what =
+            if has_collection { "--plans names no plan" } else { "there is no run to score; name one with --run" };
         return Err(Error::invalid_input(what));
     }
     let mut names: Vec<&str> = Vec::new();
     for row in rows {
-        let Row::Plan(row) = row else { continue };
-        if names.contains(&row.name()) {
-            let text = format!("two rows are called {:?}; give one of the plans another `name`", row.name());
-            return Err(Error::invalid_input(text));
+        let name = match row {
+            Row::Plan(row) => row.name(),
+            Row::Engine(engine) => engine.name(),
+            // A run's name stands in its file; another is found for it where it is taken.
+            Row::Run(_) => continue,
+        };
+        if names.contains(&name) {
+            return Err(Error::invalid_input(format!("two rows are called {name:?}; give one another `name`")));
         }
-        names.push(row.name());
+        names.push(name);
     }
     Ok(())
 }

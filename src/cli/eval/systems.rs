@@ -13,8 +13,10 @@ use crate::DocumentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::eval::compare::{Reading, System};
 use crate::eval::comparison::IndexFacts;
-use crate::eval::latency::{Sample, Timing, measure};
+use crate::eval::dense_recall::{DenseRecall, dense_recall};
+use crate::eval::latency::{Sample, Timing, measure, summary};
 use crate::eval::measures::Measure;
+use crate::eval::remote::RemoteEngine;
 use crate::eval::retrieval::Collector;
 use crate::eval::run::{Rankings, Run, ScoredDocument, sort_as_trec_eval};
 use crate::eval::texts;
@@ -34,6 +36,13 @@ const STUDY_DEPTH: usize = 200;
 /// Best documents of each run whose titles are told.
 const TITLED_HITS: usize = 10;
 
+/// Queries that another engine is asked before looking whether the user wants to stop.
+const REMOTE_BATCH: usize = 64;
+/// Documents of which approximate search should find as many as exact search.
+const RECALL_DEPTHS: [usize; 2] = [10, 100];
+/// Breadths of graph walks that are measured.
+const RECALL_BREADTHS: [usize; 3] = [100, 200, 400];
+
 /// What came of the rows.
 #[derive(Debug, Default)]
 pub(super) struct Ran {
@@ -43,6 +52,7 @@ pub(super) struct Ran {
     pub(super) titles: HashMap<String, String>,
     pub(super) lexical_overlap: HashMap<String, f64>,
     pub(super) index: Option<IndexFacts>,
+    pub(super) dense_recall: Vec<DenseRecall>,
     /// How it was measured.
     pub(super) conditions: Vec<String>,
     /// What was left out.
@@ -98,9 +108,15 @@ pub(super) fn run(
                 let run = read_run(file, collection, engines.first().map(|engine| &engine.searcher), &ran.systems)?;
                 ran.systems.push(System { run, ..System::default() });
             }
+            Row::Engine(remote) => match ask(&work, remote) {
+                Ok(system) => ran.systems.push(system),
+                Err(error) if error.kind() != ErrorKind::Interrupted => leave_out(&mut ran, remote.name(), &error),
+                Err(error) => return Err(error.into()),
+            },
             Row::Plan(row) => {
                 let place = engines.iter().position(|engine| engine.model == row.model);
-                let Some((engine, collector)) = place.and_then(|place| Some((engines.get(place)?, collectors.get_mut(place)?)))
+                let Some((engine, collector)) =
+                    place.and_then(|place| Some((engines.get(place)?, collectors.get_mut(place)?)))
                 else {
                     continue;
                 };
@@ -116,6 +132,11 @@ pub(super) fn run(
         return Err(Error::invalid_plan("none of the plans can run").into());
     }
     ran.conditions.extend(latency_condition(&timed));
+    if args.dense_recall {
+        for (engine, collector) in engines.iter().zip(&mut collectors) {
+            ran.dense_recall.extend(dense_recall_of(engine, collector, &mut ran.warnings)?);
+        }
+    }
     if let Some(engine) = engines.first() {
         ran.titles = texts::titles(&engine.searcher, &titled(collection, &ran.systems))?;
         ran.lexical_overlap = texts::lexical_overlap(&engine.searcher, &collection.queries, &collection.qrels)?;
@@ -161,8 +182,11 @@ fn open_engines(
     asked.sort_by_key(Option::is_some);
     let lexical_only = plans().all(|row| is_lexical(&row.plan));
     for model in asked {
+        interrupt::check()?;
         if let (Some(model), true) = (model, args.index.is_some() || args.mapping.is_some()) {
-            let text = format!("the bi-encoder {model} needs an index of its own; leave --index and --mapping out to sweep `model`");
+            let text = format!(
+                "the bi-encoder {model} needs an index of its own; leave --index and --mapping out to sweep `model`"
+            );
             return Err(Error::invalid_input(text).into());
         }
         let opened = match (&args.index, &collection.folder) {
@@ -185,7 +209,9 @@ fn open_engines(
                 engines.push(Engine { model: model.map(str::to_string), open, searcher });
             }
             (Err(error), Some(model)) => {
-                let Some(cause) = error.downcast_ref::<Error>().filter(|error| is_of_the_plan(error)) else { return Err(error) };
+                let Some(cause) = error.downcast_ref::<Error>().filter(|error| is_of_the_plan(error)) else {
+                    return Err(error);
+                };
                 for row in plans().filter(|row| row.model.as_deref() == Some(model)) {
                     leave_out(ran, row.name(), cause);
                 }
@@ -298,6 +324,45 @@ fn run_plan(
     Ok(timing)
 }
 
+/// Another engine's run and latency.
+fn ask(work: &Work<'_>, remote: &RemoteEngine) -> Result<System> {
+    if work.queries.iter().all(|(_, text)| text.is_empty()) {
+        return Err(Error::invalid_input("the queries have no texts; name a collection's folder, or --queries FILE"));
+    }
+    let bar = progress::bar(work.queries.len() as u64, "queries");
+    bar.set_message(remote.name().to_string());
+    let mut run = Run { name: remote.name().to_string(), ..Run::default() };
+    let mut times = Vec::with_capacity(work.queries.len());
+    for (first, queries) in (0..).step_by(REMOTE_BATCH).zip(work.queries.chunks(REMOTE_BATCH)) {
+        interrupt::check()?;
+        let (found, took) = remote.run(queries, work.size, &mut |done| bar.set_position(first + done as u64))?;
+        run.rankings.extend(found.rankings.into_iter().filter(|(_, ranking)| !ranking.is_empty()));
+        times.extend(took);
+    }
+    bar.finish_and_clear();
+    Ok(System { run, latency: Some(summary(&mut times)), plan: Some(remote.description()), ..System::default() })
+}
+
+/// Approximate dense search against exact search, over every field that embeds queries.
+fn dense_recall_of(
+    engine: &Engine,
+    collector: &mut Collector<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<DenseRecall>> {
+    let context = engine.searcher.plan_context(None);
+    let mut rows = Vec::new();
+    for field in context.dense_fields.iter().filter(|field| field.embeds_queries) {
+        let vectors = collector.query_vectors(&field.name)?;
+        for k in RECALL_DEPTHS {
+            rows.extend(dense_recall(&engine.searcher, &field.name, &vectors, k, &RECALL_BREADTHS)?);
+        }
+    }
+    if rows.is_empty() {
+        warnings.push("--dense-recall has nothing to measure: the index has no semantic field".to_string());
+    }
+    Ok(rows)
+}
+
 fn read(
     work: &Work<'_>,
     collector: &mut Collector<'_>,
@@ -312,12 +377,7 @@ fn read(
     logits
 }
 
-fn reading_of(
-    work: &Work<'_>,
-    plan: &ResolvedPlan,
-    fused: Vec<Vec<FusedCandidate>>,
-    logits: Vec<Vec<f32>>,
-) -> Reading {
+fn reading_of(work: &Work<'_>, plan: &ResolvedPlan, fused: Vec<Vec<FusedCandidate>>, logits: Vec<Vec<f32>>) -> Reading {
     let scored = |candidate: FusedCandidate| ScoredDocument { id: candidate.id, score: candidate.score };
     let by_query = work
         .queries
@@ -352,7 +412,8 @@ fn add_legs(
 ) -> Result<()> {
     for leg in &plan.legs {
         let candidates = collector.leg(leg, plan.filter.as_deref(), leg.depth.max(LEG_DEPTH))?;
-        let scored = |candidate: &Candidate| ScoredDocument { id: candidate.id.clone(), score: f64::from(candidate.score) };
+        let scored =
+            |candidate: &Candidate| ScoredDocument { id: candidate.id.clone(), score: f64::from(candidate.score) };
         let rankings: Rankings = queries
             .iter()
             .zip(candidates.iter())

@@ -60,7 +60,8 @@ fn engine(
         headers.push((name.clone(), expand("headers", value)?));
     }
     let expand_all = |field: &str, text: &Option<String>| text.as_deref().map(|text| expand(field, text)).transpose();
-    let api_key = expand_all("api_key", &file.api_key)?.map(|key| ("authorization".to_string(), format!("ApiKey {key}")));
+    let api_key =
+        expand_all("api_key", &file.api_key)?.map(|key| ("authorization".to_string(), format!("ApiKey {key}")));
     let user = expand_all("user", &file.user)?;
     let password = expand_all("password", &file.password)?.unwrap_or_default();
     let user = user.map(|user| basic_authorization(&user, &password));
@@ -148,16 +149,18 @@ mod tests {
 
     #[test]
     fn a_file_says_where_and_how() {
-        let engine = parse(json!({"url": "https://h:9200/i", "headers": {"x-team": "search ${KEY}"}, "api_key": "${KEY}",
+        let engine =
+            parse(json!({"url": "https://h:9200/i", "headers": {"x-team": "search ${KEY}"}, "api_key": "${KEY}",
             "template": {"query": {"match": {"text": "{{query}}"}}}, "id_field": "doc", "timeout_s": 2.5}))
-        .unwrap();
+            .unwrap();
         assert_eq!((engine.name(), engine.endpoint.shown.as_str()), ("mine", "https://h:9200/i"));
         let expected = [("x-team", "search k3y"), ("authorization", "ApiKey k3y")];
         assert_eq!(engine.headers, expected.map(|(name, value)| (name.to_string(), value.to_string())));
         assert_eq!((engine.id_field.as_deref(), engine.timeout.as_secs_f64()), (Some("doc"), 2.5));
         assert!(!format!("{engine:?} {}", engine.description()).contains("k3y"));
 
-        let engine = parse(json!({"url": "http://h/i", "user": "elastic", "password": "p@ss:w", "name": "now"})).unwrap();
+        let engine =
+            parse(json!({"url": "http://h/i", "user": "elastic", "password": "p@ss:w", "name": "now"})).unwrap();
         assert_eq!(engine.name(), "now");
         assert_eq!(engine.headers[0].1, "Basic ZWxhc3RpYzpwQHNzOnc=");
     }

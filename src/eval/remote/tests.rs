@@ -88,8 +88,7 @@ fn every_query_is_asked_and_timed() {
     let engine = engine(&mock.url("books"));
     assert_eq!(engine.name(), format!("{}/books", mock.address));
     let mut seen = Vec::new();
-    let (run, latencies_ms) =
-        engine.run(&queries(&["blue \"wing\"", "x"]), 25, &mut |done| seen.push(done)).unwrap();
+    let (run, latencies_ms) = engine.run(&queries(&["blue \"wing\"", "x"]), 25, &mut |done| seen.push(done)).unwrap();
     assert_eq!((seen, latencies_ms.len()), (vec![1, 2], 2));
     assert!(latencies_ms.iter().all(|ms| *ms > 0.0));
     let ids = |query: &str| run.rankings[query].iter().map(|document| document.id.to_string()).collect::<Vec<_>>();
@@ -104,7 +103,9 @@ fn every_query_is_asked_and_timed() {
     assert_eq!(first.head[0], "post /books/_search http/1.1");
     let has = |wanted: &str| first.head.iter().any(|line| line == wanted);
     assert!(has("authorization: basic zwxhc3rpyzpzzwnyzxq="), "{:?}", first.head);
-    assert!(has("content-type: application/json") && !first.head.iter().any(|line| line.starts_with("accept-encoding")));
+    assert!(
+        has("content-type: application/json") && !first.head.iter().any(|line| line.starts_with("accept-encoding"))
+    );
 }
 
 #[test]
