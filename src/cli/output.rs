@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::eval::texts::title_of;
 use crate::respond::highlight::{best_fragment, mark};
 use crate::respond::{HighlightStyle, Hit, SearchResponse};
 use crate::retrieve::Searcher;
@@ -67,7 +66,9 @@ pub(super) fn print_side_by_side(responses: &[SearchResponse]) {
 /// A title field, else the beginning of the first text.
 fn title(hit: &Hit) -> String {
     let Some(source) = &hit.source else { return hit.id.to_string() };
-    title_of(source)
+    let named = ["title", "name", "heading", "question"].iter().find_map(|name| source.get(*name)?.as_str());
+    let text = named.filter(|text| !text.trim().is_empty()).or_else(|| source.values().find_map(Value::as_str));
+    text.unwrap_or_default().chars().take(100).collect()
 }
 
 /// The fragment of the matched passage, else of the longest text, with the query's words marked.

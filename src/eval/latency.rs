@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::models::Models;
 use crate::plan::ResolvedPlan;
 use crate::retrieve::Searcher;
-use crate::search::batch::Run;
+use crate::search::batch::Candidates;
 use crate::search::{Fetch, SearchRequest, search_resolved};
 
 /// How long a measurement may take.
@@ -58,7 +58,7 @@ pub fn measure(
     searcher: &Searcher,
     models: &Models,
     queries: &[(String, String)],
-    among: Option<&Run>,
+    among: Option<&Candidates>,
     plan: &ResolvedPlan,
     sample: Sample,
     check: fn() -> Result<()>,

@@ -20,6 +20,5 @@ pub mod run;
 pub mod scoring;
 pub mod significance;
 pub mod sweep;
-pub mod texts;
 
 pub use dataset::{Dataset, Judgments};

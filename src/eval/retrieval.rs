@@ -28,7 +28,7 @@ pub struct Collector<'a> {
     pub(super) models: &'a Models,
     pub(super) queries: &'a [(String, String)],
     /// Only these documents are candidates, by query id.
-    among: Option<&'a batch::Run>,
+    among: Option<&'a batch::Candidates>,
     /// Legs are retrieved at least this deep.
     min_depth: usize,
     pub(super) check: fn() -> Result<()>,
@@ -84,7 +84,7 @@ impl<'a> Collector<'a> {
 
     /// Lets only the documents named here for a query be its candidates; a query that is missing here has none.
     #[must_use]
-    pub fn among(mut self, candidates: Option<&'a batch::Run>) -> Self {
+    pub fn among(mut self, candidates: Option<&'a batch::Candidates>) -> Self {
         self.among = candidates;
         self
     }

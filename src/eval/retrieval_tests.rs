@@ -63,7 +63,7 @@ impl Place {
         plan.resolve(&self.searcher.plan_context(Some("tiny-cross-encoder".into()))).unwrap()
     }
 
-    fn searched(&self, plan: &ResolvedPlan, among: Option<&batch::Run>) -> Rankings {
+    fn searched(&self, plan: &ResolvedPlan, among: Option<&batch::Candidates>) -> Rankings {
         let hits = |(id, text): &(String, String)| {
             let among = among.map(|run| run.get(id).cloned().unwrap_or_default());
             let request = SearchRequest { text: text.clone(), among, fetch: Fetch::Ids, ..SearchRequest::default() };
@@ -115,7 +115,7 @@ fn a_run_is_what_the_searches_return_in_whatever_order_plans_come() {
 fn only_the_documents_of_another_run_are_candidates() {
     let place = Place::new();
     let ids = |ids: &[&str]| ids.iter().map(|&id| id.into()).collect::<Vec<crate::DocumentId>>();
-    let among: batch::Run = HashMap::from([
+    let among: batch::Candidates = HashMap::from([
         (place.queries[0].0.clone(), ids(&["12", "51", "no such document"])),
         (place.queries[1].0.clone(), ids(&["1", "2", "3", "nothing"])),
     ]);

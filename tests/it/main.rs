@@ -10,6 +10,8 @@ mod bad_input;
 mod cli;
 // kill -9 at any moment.
 mod crash;
+// `bifocal eval`: plans, sweeps, runs, the kept index.
+mod eval;
 // Random operations against a map: both legs see exactly the documents of the last commit.
 mod model_test;
 // Cranfield in a real OpenSearch, or what it answered, beside ours.

@@ -1,10 +1,13 @@
 //! `bifocal eval`: judged queries and plans in, one comparison out.
 //!
-//! Read on in the order of the flow: [`collection`] (what is judged), [`rows`] (what is compared), [`systems`] (running it),
-//! [`output`] (table and files).
+//! Read on in the order of the flow: [`collection`] (what is judged), [`rows`] (what is compared), [`systems`] (running it, with
+//! [`engines`], [`plans`] and [`other_systems`]), [`output`] (table and files).
 
 mod collection;
+mod engines;
+mod other_systems;
 mod output;
+mod plans;
 mod rows;
 mod systems;
 
@@ -69,6 +72,9 @@ pub(super) struct EvalArgs {
     /// Queries in place of the collection's: JSON lines, `id<TAB>text` lines or TREC topics
     #[arg(long, value_name = "FILE")]
     queries: Option<PathBuf>,
+    /// Which parts of TREC topics are the query, with commas: title, desc, narr
+    #[arg(long, value_name = "PARTS", default_value = "title")]
+    topic_fields: String,
     /// Only the documents of this TREC run are candidates of its queries: re-ranks another system's hits
     #[arg(long, value_name = "RUN")]
     candidates: Option<PathBuf>,
@@ -139,8 +145,8 @@ pub(super) fn run(args: &EvalArgs, models: &Arc<Models>) -> anyhow::Result<()> {
         systems: ran.systems,
         legs: ran.legs,
         readings: ran.readings,
-        titles: ran.titles,
-        lexical_overlap: ran.lexical_overlap,
+        titles: collection.titles,
+        lexical_overlap: collection.lexical_overlap,
     });
     comparison.conditions.extend(ran.conditions);
     comparison.dense_recall = ran.dense_recall;
