@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod dense_recall;
 pub mod json_schema;
 pub mod latency;
+mod lines;
 pub mod measures;
 mod readings;
 pub mod remote;
@@ -22,3 +23,4 @@ pub mod significance;
 pub mod sweep;
 
 pub use dataset::{Dataset, Judgments};
+pub use run::Run;
