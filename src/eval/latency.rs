@@ -65,7 +65,7 @@ pub fn measure(
 ) -> Result<Timing> {
     let queries = evenly(queries, sample.queries);
     let passages_each = plan.rerank.as_ref().map_or(1.0, |rerank| rerank.passages as f64);
-    let search = |(id, text): &(String, String)| {
+    let search = |(id, text): &(String, String)| -> Result<(Duration, Option<f64>)> {
         check()?;
         let request = SearchRequest {
             text: text.clone(),

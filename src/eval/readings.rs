@@ -51,7 +51,10 @@ impl Collector<'_> {
         depth: usize,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Vec<Option<f32>>>> {
-        let params = plan.rerank.as_ref().ok_or_else(|| Error::invalid_plan("re-ranks nothing").in_field("rerank"))?;
+        let params = plan
+            .rerank
+            .as_ref()
+            .ok_or_else(|| Error::invalid_plan("is absent, so there is nothing to read").in_field("rerank"))?;
         let encoder = self.models.cross_encoder(&params.model)?;
         let remembering = self.models.embedding_cache().map(|cache| RememberedScores::new(encoder.as_ref(), cache));
         let model: &dyn CrossEncoder = match &remembering {

@@ -259,7 +259,7 @@ impl<'a> Collector<'a> {
             ResolvedLegKind::Lexical(_) => None,
         };
         let of_all = if self.among.is_none() { filter_by(self.searcher, filter, None)? } else { None };
-        let candidates = |(idx, (id, text)): (usize, &(String, String))| {
+        let candidates = |(idx, (id, text)): (usize, &(String, String))| -> Result<Vec<Candidate>> {
             self.check()?;
             let mut request = SearchRequest { text: text.clone(), fetch: Fetch::Ids, ..SearchRequest::default() };
             if let Some((field, rows)) = &vectors

@@ -129,7 +129,9 @@ pub(super) fn run(args: &EvalArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     let collection = Collection::open(args)?;
     let rows = rows::parse(args, collection.folder.is_some())?;
     let ran = systems::run(args, models, &collection, &measures, rows)?;
-    let runs: Vec<_> = ran.systems.iter().map(|system| system.run.clone()).collect();
+    if let Some(folder) = &args.runs_dir {
+        output::write_runs(folder, &ran.systems)?;
+    }
     let mut warnings = collection.warnings;
     warnings.extend(ran.warnings);
     let mut comparison = compare(CompareInput {
@@ -150,5 +152,5 @@ pub(super) fn run(args: &EvalArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     });
     comparison.conditions.extend(ran.conditions);
     comparison.dense_recall = ran.dense_recall;
-    output::write(args, &comparison, &runs)
+    output::write(args, &comparison)
 }

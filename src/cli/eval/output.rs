@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::EvalArgs;
 use crate::error::Error;
+use crate::eval::compare::System;
 use crate::eval::comparison::Comparison;
 use crate::eval::dense_recall;
 use crate::eval::remote::without_credentials;
 use crate::eval::report;
-use crate::eval::run::Run;
 
 /// Refuses places that cannot be written before the long work begins.
 pub(super) fn check_places(args: &EvalArgs) -> anyhow::Result<()> {
@@ -37,7 +37,7 @@ pub(super) fn command() -> String {
 }
 
 /// Prints the table, unless standard output is taken, and writes the files asked for.
-pub(super) fn write(args: &EvalArgs, comparison: &Comparison, runs: &[Run]) -> anyhow::Result<()> {
+pub(super) fn write(args: &EvalArgs, comparison: &Comparison) -> anyhow::Result<()> {
     if !is_stdout_of(args.json.as_deref()) && !is_stdout_of(args.markdown.as_deref()) {
         print!("{}", report::table(comparison));
         if !comparison.dense_recall.is_empty() {
@@ -55,15 +55,13 @@ pub(super) fn write(args: &EvalArgs, comparison: &Comparison, runs: &[Run]) -> a
     if let Some(file) = &args.html {
         put(file, &report::html(comparison))?;
     }
-    if let Some(folder) = &args.runs_dir {
-        write_runs(folder, runs)?;
-    }
     Ok(())
 }
 
-fn write_runs(folder: &Path, runs: &[Run]) -> anyhow::Result<()> {
+/// Writes each run into a file of the folder, named after its row.
+pub(super) fn write_runs(folder: &Path, systems: &[System]) -> anyhow::Result<()> {
     fs_err::create_dir_all(folder).map_err(Error::from)?;
-    for run in runs {
+    for System { run, .. } in systems {
         let safe = |letter: char| if letter.is_alphanumeric() || "-_.=".contains(letter) { letter } else { '_' };
         let name: String = run.name.chars().map(safe).collect();
         let file = folder.join(format!("{name}.run"));

@@ -48,13 +48,7 @@ pub(super) struct Work<'a> {
 
 /// How many documents of each query the measures look at.
 pub(super) fn run_depth(measures: &[Measure], remove_own: bool) -> usize {
-    let cutoff = |measure: &Measure| {
-        let name = measure.name();
-        let digits = name.len() - name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
-        let (head, cutoff) = name.split_at(name.len() - digits);
-        if head.ends_with(['@', '_']) { cutoff.parse().unwrap_or(0) } else { 0 }
-    };
-    let deepest = measures.iter().map(cutoff).max().unwrap_or(0).max(RUN_DEPTH);
+    let deepest = measures.iter().filter_map(Measure::cutoff).max().unwrap_or(0).max(RUN_DEPTH);
     (deepest + usize::from(remove_own)).min(MAX_DEPTH)
 }
 

@@ -132,7 +132,7 @@ fn is_run_file(item: &str) -> bool {
 /// The items of a list with commas; commas within brackets, braces and quotes of JSON do not count.
 fn split_list(list: &str) -> Vec<&str> {
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
-    let items = list.split(|letter| {
+    let items = list.split(|letter: char| {
         if in_string {
             in_string = is_escaped || letter != '"';
             is_escaped = letter == '\\' && !is_escaped;
