@@ -96,10 +96,8 @@ impl Page {
 
     /// The value of a JavaScript expression, a promise's included.
     pub(crate) fn eval(&mut self, expression: &str) -> Value {
-        let answer = self.call(
-            "Runtime.evaluate",
-            json!({"expression": expression, "returnByValue": true, "awaitPromise": true}),
-        );
+        let answer = self
+            .call("Runtime.evaluate", json!({"expression": expression, "returnByValue": true, "awaitPromise": true}));
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
         answer["result"]["value"].clone()
     }
@@ -189,7 +187,8 @@ impl Page {
 
     /// Prints the page to `target/tmp/browser/NAME.pdf`, A4.
     pub(crate) fn pdf(&mut self, name: &str) -> PathBuf {
-        let paper = json!({"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": true, "preferCSSPageSize": true});
+        let paper =
+            json!({"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": true, "preferCSSPageSize": true});
         let answer = self.call("Page.printToPDF", paper);
         keep(&format!("{name}.pdf"), &answer)
     }

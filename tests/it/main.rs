@@ -14,5 +14,7 @@ mod cli;
 mod crash;
 // Random operations against a map: both legs see exactly the documents of the last commit.
 mod model_test;
+// The HTML report, in a real browser.
+mod report;
 // A folder for a test, and the `bifocal` command run in it.
 mod util;
