@@ -136,11 +136,13 @@ impl<'a> Collector<'a> {
             .filter_map(|(leg, place)| Some((leg, &self.legs.get(place)?.candidates)))
             .collect();
         let fused = |query_idx: usize| {
-            let run = |(leg, lists): &(&ResolvedLeg, &LegCandidates)| {
-                let all = lists.get(query_idx).map_or(&[][..], Vec::as_slice);
-                LegRun { weight: leg.weight, candidates: all.get(..leg.depth).unwrap_or(all) }
-            };
-            let runs: Vec<LegRun<'_>> = known.iter().map(run).collect();
+            let runs: Vec<LegRun<'_>> = known
+                .iter()
+                .map(|(leg, lists)| {
+                    let all = lists.get(query_idx).map_or(&[][..], Vec::as_slice);
+                    LegRun { weight: leg.weight, candidates: all.get(..leg.depth).unwrap_or(all) }
+                })
+                .collect();
             fuse(&runs, plan.fusion.as_ref())
         };
         Ok((0..self.queries.len()).into_par_iter().map(fused).collect())

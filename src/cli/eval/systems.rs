@@ -9,7 +9,7 @@ use super::engines::{facts, open_engines};
 use super::other_systems::{ask, read_run};
 use super::plans::{LEG_DEPTH, Work, dense_recall_of, latency_condition, run_depth, run_plan};
 use super::rows::Row;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::eval::compare::{Reading, System};
 use crate::eval::comparison::IndexFacts;
 use crate::eval::dense_recall::DenseRecall;
