@@ -73,14 +73,9 @@ pub(super) fn open_or_build(wanted: &Wanted<'_>, models: &Arc<Models>) -> anyhow
     remove_stale(&parent);
     let started = Instant::now();
     let building = Building(parent.join(format!(".{name}.building-{}", std::process::id())));
-    let args = IndexArgs {
-        index: building.0.clone(),
-        inputs: vec![wanted.folder.to_path_buf()],
-        mapping: wanted.mapping.map(Path::to_path_buf),
-        model: wanted.model.map(str::to_string),
-        lexical_only: wanted.lexical_only,
-        ..IndexArgs::default()
-    };
+    let args = IndexArgs::of_folder(&building.0, wanted.folder)
+        .with_mapping(wanted.mapping)
+        .with_model(wanted.model, wanted.lexical_only);
     drop(index::build(&args, models)?);
     if let Err(error) = fs_err::rename(&building.0, &folder)
         && !folder.exists()

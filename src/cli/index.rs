@@ -4,7 +4,7 @@
 //! `--on-error fail` leaves the index as it was, long work knows how much is left, and commits on the way are safe.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,13 +31,13 @@ use crate::schema::infer::{InferOptions, Observations};
 )]
 pub(super) struct IndexArgs {
     /// The index's folder; made when it does not exist
-    pub(super) index: PathBuf,
+    index: PathBuf,
     /// Files and folders, in this order; `-` for standard input
     #[arg(required = true)]
-    pub(super) inputs: Vec<PathBuf>,
+    inputs: Vec<PathBuf>,
     /// An Elasticsearch index body (`settings`, `mappings`) as JSON or YAML
     #[arg(long, value_name = "FILE")]
-    pub(super) mapping: Option<PathBuf>,
+    mapping: Option<PathBuf>,
     #[arg(
         long,
         value_name = "FORMAT",
@@ -55,10 +55,10 @@ pub(super) struct IndexArgs {
     on_error: OnError,
     /// The bi-encoder of the semantic view that is added without a mapping (see `bifocal models list`)
     #[arg(long, value_name = "NAME", conflicts_with_all = ["mapping", "lexical_only"])]
-    pub(super) model: Option<String>,
+    model: Option<String>,
     /// Adds no semantic view without a mapping
     #[arg(long, conflicts_with = "mapping")]
-    pub(super) lexical_only: bool,
+    lexical_only: bool,
     /// Writes documents again even if they are stored as they are
     #[arg(long)]
     rewrite: bool,
@@ -68,6 +68,26 @@ pub(super) struct IndexArgs {
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
+}
+
+impl IndexArgs {
+    /// As `bifocal index INDEX FOLDER` has them.
+    pub(super) fn of_folder(index: &Path, folder: &Path) -> Self {
+        Self { index: index.to_path_buf(), inputs: vec![folder.to_path_buf()], ..Self::default() }
+    }
+
+    /// With `--mapping`.
+    pub(super) fn with_mapping(mut self, mapping: Option<&Path>) -> Self {
+        self.mapping = mapping.map(Path::to_path_buf);
+        self
+    }
+
+    /// With `--model`, or `--lexical-only`.
+    pub(super) fn with_model(mut self, model: Option<&str>, lexical_only: bool) -> Self {
+        self.model = model.map(str::to_string);
+        self.lexical_only = lexical_only;
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
