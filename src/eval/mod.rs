@@ -8,6 +8,7 @@
 pub mod compare;
 pub mod comparison;
 pub mod dataset;
+mod lines;
 pub mod measures;
 pub mod report;
 pub mod retrieval;
@@ -16,3 +17,4 @@ pub mod scoring;
 pub mod significance;
 
 pub use dataset::{Dataset, Judgments};
+pub use run::Run;
