@@ -9,10 +9,12 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 BIFOCAL := $(TARGET)/release/bifocal
 ONNXRUNTIME_VERSION := 1.32.0
 ONNXRUNTIME := $(TARGET)/onnxruntime/$(ONNXRUNTIME_VERSION)
+OPENSEARCH_VERSION := $(shell sed -n 's|.*<opensearch.version>\(.*\)</opensearch.version>.*|\1|p' tests/opensearch/pom.xml)
+OPENSEARCH := $(TARGET)/opensearch/$(OPENSEARCH_VERSION)
 DEMO := $(TARGET)/demo
 DEMO_QUERY := what is the lift of a wing in the slipstream of a propeller
 
-.PHONY: help demo test lint build onnxruntime models bench clean-demo
+.PHONY: help demo test lint build browser onnxruntime opensearch models bench clean-demo
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,7 +27,7 @@ demo: build ## Index 1,400 abstracts, search them under four plans, print how go
 	@echo "== How good each plan is over 225 judged queries"
 	@$(BIFOCAL) eval fixtures/cranfield --index $(DEMO)/cranfield.idx --plans lexical,dense,hybrid,hybrid-rerank
 
-test: tools onnxruntime ## Every test
+test: tools onnxruntime opensearch browser ## Every test
 	cargo test --locked --lib --bins --tests
 	cargo test --locked --doc
 
@@ -37,6 +39,15 @@ lint: ## Format and lint, as .ci/run checks them
 tools:
 	@command -v cargo >/dev/null || { echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v c++ >/dev/null || { echo "make: a C++ compiler is missing; install g++ or clang" >&2; exit 1; }
+
+browser: ## Chromium, in which the tests open the pages that Bifocal writes
+	@test -n "$${BIFOCAL_BROWSER:-}" || command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    echo "installing chromium" && apt-get -qq update && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "make: no browser for the tests; install Chromium (Debian: apt-get install chromium) or set BIFOCAL_BROWSER to the program" >&2; exit 1; \
+	  fi; }
 
 build: tools onnxruntime ## The release binary
 	cargo build --locked --release
@@ -57,6 +68,17 @@ $(ONNXRUNTIME):
 	  [open(os.path.basename(n), "wb").write(wheel.read(n)) for n in names]; \
 	  os.path.exists("libonnxruntime.so") or [os.symlink(os.path.basename(n), "libonnxruntime.so") for n in names if ".so." in n][:1]'
 	@rm -rf $(TARGET)/onnxruntime/wheel && touch $@
+
+# Its test takes recorded answers where this finds no Maven, no JDK that runs OpenSearch, or no network.
+opensearch: ## A real OpenSearch for its test, from Maven Central (60 MB); skipped without mvn or a JDK of 21 or later
+	@if [ -e $(OPENSEARCH)/ready ]; then exit 0; fi; \
+	if ! command -v mvn >/dev/null || ! grep -qsE '^JAVA_VERSION="(2[1-9]|[3-9][0-9])' "$${JAVA_HOME:-}/release" /usr/lib/jvm/*/release; then \
+	  echo "make: no mvn, or no JDK of 21 or later (JAVA_HOME, /usr/lib/jvm); OpenSearch's test takes its recorded answers"; exit 0; \
+	fi; \
+	echo "fetching OpenSearch $(OPENSEARCH_VERSION)"; \
+	if mvn -q -B -f tests/opensearch/pom.xml dependency:copy-dependencies \
+	    -DincludeScope=runtime -DoutputDirectory=$(OPENSEARCH)/lib; then touch $(OPENSEARCH)/ready; \
+	else echo "make: Maven could not fetch OpenSearch $(OPENSEARCH_VERSION); its test takes its recorded answers" >&2; fi
 
 models: ## Make the model files in models/ anew (Python, pip, mvn; not needed to use them)
 	$(MAKE) -C models/prepare

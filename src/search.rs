@@ -23,6 +23,8 @@ use crate::retrieve::Searcher;
 use crate::retrieve::query::Query;
 
 pub use legs::LegOutcome;
+pub(crate) use legs::{filter_by, run_leg};
+pub(crate) use passages::PassageReader;
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,7 @@
 //! `--on-error fail` leaves the index as it was, long work knows how much is left, and commits on the way are safe.
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use crate::schema::infer::{InferOptions, Observations};
 /// standard input. A document whose `_id` exists replaces it; unchanged documents are left alone.
 ///
 /// Without a mapping, types are taken from the documents and a semantic view of the text is added.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Default)]
 #[command(
     after_help = "Example:\n  bifocal index books.idx corpus.jsonl\n  bifocal index books.idx corpus.jsonl --mapping mapping.yaml\n  zcat bulk.ndjson.gz | bifocal index books.idx - --on-error skip"
 )]
@@ -70,11 +70,32 @@ pub(super) struct IndexArgs {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+impl IndexArgs {
+    /// As `bifocal index INDEX FOLDER` has them.
+    pub(super) fn of_folder(index: &Path, folder: &Path) -> Self {
+        Self { index: index.to_path_buf(), inputs: vec![folder.to_path_buf()], ..Self::default() }
+    }
+
+    /// With `--mapping`.
+    pub(super) fn with_mapping(mut self, mapping: Option<&Path>) -> Self {
+        self.mapping = mapping.map(Path::to_path_buf);
+        self
+    }
+
+    /// With `--model`, or `--lexical-only`.
+    pub(super) fn with_model(mut self, model: Option<&str>, lexical_only: bool) -> Self {
+        self.model = model.map(str::to_string);
+        self.lexical_only = lexical_only;
+        self
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum OnError {
     /// Reports it and goes on
     Skip,
     /// Reports it and changes nothing
+    #[default]
     Fail,
 }
 
@@ -86,8 +107,14 @@ const COMMIT_EVERY: Duration = Duration::from_secs(30);
 const MAX_SHOWN_FAULTS: usize = 20;
 
 pub(super) fn run(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<()> {
-    interrupt::install();
     let started = Instant::now();
+    let (index, applied, num_skipped) = build(args, models)?;
+    report(args, &index, &applied, num_skipped, started)
+}
+
+/// Makes or extends the index; returns it with what was done and how many records were skipped.
+pub(super) fn build(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<(Index, Applied, u64)> {
+    interrupt::install();
     let spooled = Inputs::new(&args.inputs)?;
     let existing = args.index.join("bifocal.json").exists();
     let given = args.mapping.as_deref().map(IndexDefinition::from_file).transpose()?;
@@ -125,7 +152,7 @@ pub(super) fn run(args: &IndexArgs, models: &Arc<Models>) -> anyhow::Result<()> 
     let outcome = write(args, &spooled, &index, checked.num_operations, &mut created);
     let (applied, num_skipped) = outcome?;
     std::mem::forget(created);
-    report(args, &index, &applied, num_skipped.max(checked.num_bad), started)
+    Ok((index, applied, num_skipped.max(checked.num_bad)))
 }
 
 /// Removes an index that was made by this run, unless something was committed to it.

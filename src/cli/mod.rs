@@ -5,6 +5,7 @@
 //! progress, warnings and errors to standard error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line prints")]
 
+mod cached_index;
 mod compact;
 mod completions;
 mod delete;

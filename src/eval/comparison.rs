@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::dense_recall::DenseRecall;
+
 /// Plans, and other systems' runs, compared on one judged collection.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -44,6 +46,9 @@ pub struct Comparison {
     pub complementarity: Vec<Complementarity>,
     /// Whether re-ranking pays, one entry a plan that re-ranks.
     pub reranking: Vec<RerankingWorth>,
+    /// What approximate dense search finds of what exact search finds; empty unless it was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dense_recall: Vec<DenseRecall>,
 }
 
 /// Numbers of a judged collection.

@@ -10,13 +10,17 @@ pub mod comparison;
 pub mod dataset;
 pub mod dense_recall;
 pub mod json_schema;
+pub mod latency;
 mod lines;
 pub mod measures;
+mod readings;
+pub mod remote;
 pub mod report;
 pub mod retrieval;
 pub mod run;
 pub mod scoring;
 pub mod significance;
+pub mod sweep;
 
 pub use dataset::{Dataset, Judgments};
 pub use run::Run;

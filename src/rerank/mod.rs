@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::fuse::FusedCandidate;
-use crate::models::{CrossEncoder, PairScore};
+use crate::models::{CrossEncoder, PairScore, sigmoid};
 use crate::plan::ResolvedRerank;
 use crate::retrieve::PassageMatch;
 
@@ -109,6 +109,35 @@ pub fn rerank(
 ) -> Result<Reranked> {
     let started = Instant::now();
     rerank_by_clock(model, query, candidates, params, passages_of, &|| started.elapsed())
+}
+
+/// Re-ranks candidates whose logits are known already, exactly as [`rerank`] would; the time budget does not count.
+///
+/// * `logits`: of the best candidates, in their order; those beyond `params.rerank_depth` are ignored. `None` where a candidate
+///   has no passage to read.
+pub(crate) fn rerank_known(
+    candidates: Vec<FusedCandidate>,
+    logits: &[Option<f32>],
+    params: &ResolvedRerank,
+) -> Reranked {
+    let num_asked = candidates.len().min(params.rerank_depth);
+    let part = |(rank, logit): (u32, &Option<f32>)| {
+        logit.map(|logit| RerankPart {
+            rank_before: rank,
+            rank_after: rank,
+            logit,
+            relevance: sigmoid(logit),
+            num_tokens: 0,
+            num_truncated_tokens: 0,
+            passage: None,
+        })
+    };
+    let mut parts: Vec<Option<RerankPart>> = (1..).zip(logits.iter().take(num_asked)).map(part).collect();
+    parts.resize(num_asked, None);
+    let num_read = parts.iter().flatten().count();
+    let mut outcome = Reranked { num_asked, num_read, ..Reranked::default() };
+    arrange(&mut outcome, candidates, parts, params);
+    outcome
 }
 
 fn rerank_by_clock(

@@ -60,10 +60,15 @@ pub(crate) fn embed_queries(
         if vectors.contains_key(&dense.field) {
             continue;
         }
-        let texts: Vec<String> = queries.iter().map(|(_, text)| query_syntax::plain_text(text)).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let embeddings = searcher.encoder(&dense.field)?.embed_queries(&texts)?;
-        vectors.insert(dense.field.clone(), embeddings.rows().map(<[f32]>::to_vec).collect());
+        vectors.insert(dense.field.clone(), embed_for(searcher, queries, &dense.field)?);
     }
     Ok(vectors)
+}
+
+/// The queries' vectors for one semantic field, in their order.
+pub(crate) fn embed_for(searcher: &Searcher, queries: &[(String, String)], field: &str) -> Result<Vec<Vec<f32>>> {
+    let texts: Vec<String> = queries.iter().map(|(_, text)| query_syntax::plain_text(text)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let embeddings = searcher.encoder(field)?.embed_queries(&texts)?;
+    Ok(embeddings.rows().map(<[f32]>::to_vec).collect())
 }

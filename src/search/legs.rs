@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use tantivy::BitSet;
 
 use super::SearchRequest;
+use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::index::lexical::Bm25Params;
 use crate::plan::{ResolvedDense, ResolvedLeg, ResolvedLegKind, ResolvedLexical, ResolvedPlan};
@@ -42,8 +43,17 @@ pub(super) fn retrieve(searcher: &Searcher, request: &SearchRequest, plan: &Reso
 
 /// The documents that may be candidates, a set a segment; `None` when all may.
 pub(crate) fn filter(searcher: &Searcher, request: &SearchRequest, plan: &ResolvedPlan) -> Result<Option<Vec<BitSet>>> {
-    let of_plan = plan.filter.as_ref().map(|filter| query_syntax::parse(filter, searcher.lexical().fields()));
-    let of_request = request.among.as_ref().map(|ids| {
+    filter_by(searcher, plan.filter.as_deref(), request.among.as_deref())
+}
+
+/// The documents that pass a plan's filter and are among those named, a set a segment; `None` when all are.
+pub(crate) fn filter_by(
+    searcher: &Searcher,
+    filter: Option<&str>,
+    among: Option<&[DocumentId]>,
+) -> Result<Option<Vec<BitSet>>> {
+    let of_plan = filter.map(|filter| query_syntax::parse(filter, searcher.lexical().fields()));
+    let of_request = among.map(|ids| {
         let values = ids.iter().map(|id| id.as_str().to_string()).collect();
         Query::Ids(IdsQuery { values })
     });

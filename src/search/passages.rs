@@ -29,7 +29,8 @@ pub(super) fn rerank(
             return Ok(outcome);
         }
     };
-    let reader = PassageReader::new(searcher, plan, legs, params.passages);
+    let vectors: Vec<&[f32]> = legs.iter().map(|leg| leg.vector.as_slice()).collect();
+    let reader = PassageReader::new(searcher, plan, &vectors, params.passages);
     let text = query_syntax::plain_text(&request.text);
     let passages_of = |candidate: &FusedCandidate| reader.passages_of(candidate);
     match models.embedding_cache() {
@@ -50,14 +51,10 @@ pub(crate) struct PassageReader<'a> {
 }
 
 impl<'a> PassageReader<'a> {
-    pub(crate) fn new(
-        searcher: &'a Searcher,
-        plan: &ResolvedPlan,
-        legs: &'a [LegOutcome],
-        num_passages: usize,
-    ) -> Self {
-        let of_leg = plan.legs.iter().zip(legs).find_map(|(leg, outcome)| match &leg.kind {
-            ResolvedLegKind::Dense(ResolvedDense { field, .. }) => Some((field.clone(), outcome.vector.as_slice())),
+    /// * `vectors`: the query's vector of each leg, in the plan's order; empty for a lexical one.
+    pub(crate) fn new(searcher: &'a Searcher, plan: &ResolvedPlan, vectors: &[&'a [f32]], num_passages: usize) -> Self {
+        let of_leg = plan.legs.iter().zip(vectors).find_map(|(leg, vector)| match &leg.kind {
+            ResolvedLegKind::Dense(ResolvedDense { field, .. }) => Some((field.clone(), *vector)),
             ResolvedLegKind::Lexical(_) => None,
         });
         let default = || searcher.default_dense_field().map(|field| (field.to_string(), &[][..]));

@@ -6,11 +6,19 @@
 mod architecture;
 // Broken input, models and files: the exit code, the place that is named, and what is left of the index.
 mod bad_input;
+// A real browser, for the pages that are written and served.
+mod browser;
 // Every subcommand, every format, as text and as JSON.
 mod cli;
 // kill -9 at any moment.
 mod crash;
+// `bifocal eval`: plans, sweeps, runs, the kept index.
+mod eval;
 // Random operations against a map: both legs see exactly the documents of the last commit.
 mod model_test;
+// Cranfield in a real OpenSearch, or what it answered, beside ours.
+mod opensearch;
+// The HTML report, in a real browser.
+mod report;
 // A folder for a test, and the `bifocal` command run in it.
 mod util;

@@ -1,21 +1,20 @@
-//! A comparison as text: table, Markdown, one self-contained HTML file, JSON.
+//! A comparison as text: a table for the terminal, Markdown, one self-contained HTML file.
+//!
+//! In: a [`Comparison`](comparison::Comparison). Out: text; nothing is read and nothing printed. What a comparison lacks is left
+//! out. Table and Markdown write the same [`parts`]; HTML has its own, since it also draws. Invariant: names, queries and titles are
+//! other people's text, and cannot leave their place in any of the three.
 
-use super::comparison::Comparison;
+mod html;
+mod markdown;
+mod parts;
+#[cfg(test)]
+mod sample;
+mod table;
+mod verdict;
+mod wording;
 
-/// The table for the terminal, with what goes with it (conditions, warnings, significance, recommendation).
-pub fn table(comparison: &Comparison) -> String {
-    let _ = comparison;
-    unimplemented!("helper report")
-}
+pub use html::html;
+pub use markdown::markdown;
+pub use table::table;
 
-/// Markdown.
-pub fn markdown(comparison: &Comparison) -> String {
-    let _ = comparison;
-    unimplemented!("helper report")
-}
-
-/// One HTML file without any reference to the network.
-pub fn html(comparison: &Comparison) -> String {
-    let _ = comparison;
-    unimplemented!("helper report")
-}
+use super::comparison;

@@ -257,6 +257,11 @@ impl DenseReader {
         self.searcher.segment_readers().iter().zip(&self.segments).map(|pair| count(pair) as u64).sum()
     }
 
+    /// Whether a segment has a graph of the field, so that a search may walk it and miss documents.
+    pub fn has_graph(&self, field: &str) -> bool {
+        self.segments.iter().filter_map(|segment| segment.field(field)).any(|field| field.graph.is_some())
+    }
+
     /// A document's vectors as stored (normalised for cosine, rounded to the field's element), with their passages.
     pub fn vectors(&self, field: &str, address: DocAddress) -> Vec<(Vec<f32>, Option<PassageSpan>)> {
         let Some(field) = self.segments.get(address.segment_ord as usize).and_then(|segment| segment.field(field))
