@@ -15,7 +15,7 @@ const DEFAULT_PLANS: &str = "lexical,dense,hybrid,hybrid-rerank";
 #[derive(Debug)]
 pub(super) enum Row {
     /// A plan.
-    Plan(PlanRow),
+    Plan(Box<PlanRow>),
     /// Another system's run.
     Run(PathBuf),
     /// Another engine.
@@ -63,7 +63,7 @@ pub(super) fn parse(args: &EvalArgs, has_collection: bool) -> Result<Vec<Row>> {
             let variants = Sweep::parse(sweep)?.variants(&read_plan(plan, args)?)?.ok_or_else(|| {
                 Error::invalid_input(format!("the sweep {item:?} changes what the plan {plan} does not have"))
             })?;
-            rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
+            rows.extend(variants.into_iter().map(|variant| Row::Plan(Box::new(variant.into()))));
         } else {
             let plan = read_plan(item, args)?;
             let mut variants = Vec::new();
@@ -73,8 +73,8 @@ pub(super) fn parse(args: &EvalArgs, has_collection: bool) -> Result<Vec<Row>> {
                     variants.extend(found);
                 }
             }
-            rows.push(Row::Plan(PlanRow { plan, model: None, is_swept: false }));
-            rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
+            rows.push(Row::Plan(Box::new(PlanRow { plan, model: None, is_swept: false })));
+            rows.extend(variants.into_iter().map(|variant| Row::Plan(Box::new(variant.into()))));
         }
     }
     if let Some((unused, _)) = args.sweep.iter().zip(&is_used).find(|(_, is_used)| !**is_used) {

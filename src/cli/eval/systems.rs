@@ -73,7 +73,7 @@ pub(super) fn run(
                     continue;
                 };
                 match run_plan(&work, engine, collector, row, &mut ran) {
-                    Ok(timing) => timed.push((row, timing)),
+                    Ok(timing) => timed.push((row.as_ref(), timing)),
                     Err(error) if is_of_the_plan(&error) => leave_out(&mut ran, row.name(), &error),
                     Err(error) => return Err(error.into()),
                 }
