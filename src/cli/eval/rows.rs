@@ -22,6 +22,17 @@ pub(super) enum Row {
     Engine(Box<RemoteEngine>),
 }
 
+impl Row {
+    /// `None` for a run: its name stands in its file, and another is found for it where it is taken.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Row::Plan(row) => Some(row.name()),
+            Row::Engine(engine) => Some(engine.name()),
+            Row::Run(_) => None,
+        }
+    }
+}
+
 /// A plan, or one that a sweep made of it.
 #[derive(Debug)]
 pub(super) struct PlanRow {
@@ -95,12 +106,7 @@ fn check(rows: &[Row], has_collection: bool) -> Result<()> {
     }
     let mut names: Vec<&str> = Vec::new();
     for row in rows {
-        let name = match row {
-            Row::Plan(row) => row.name(),
-            Row::Engine(engine) => engine.name(),
-            // A run's name stands in its file; another is found for it where it is taken.
-            Row::Run(_) => continue,
-        };
+        let Some(name) = row.name() else { continue };
         if names.contains(&name) {
             return Err(Error::invalid_input(format!("two rows are called {name:?}; give one another `name`")));
         }
