@@ -96,7 +96,7 @@ enum Command {
     Delete(delete::DeleteArgs),
     Stats(stats::StatsArgs),
     Explain(explain::ExplainArgs),
-    Eval(eval::EvalArgs),
+    Eval(Box<eval::EvalArgs>),
     Grep(grep::GrepArgs),
     Models(models::ModelsArgs),
     Compact(compact::CompactArgs),
