@@ -8,6 +8,7 @@
 pub mod compare;
 pub mod comparison;
 pub mod dataset;
+pub mod judge;
 pub mod measures;
 pub mod report;
 pub mod retrieval;

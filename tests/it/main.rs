@@ -10,6 +10,8 @@ mod bad_input;
 mod cli;
 // kill -9 at any moment.
 mod crash;
+// `bifocal judge`: its API, its file after kill -9, and its page in a browser.
+mod judge;
 // Random operations against a map: both legs see exactly the documents of the last commit.
 mod model_test;
 // A folder for a test, and the `bifocal` command run in it.
