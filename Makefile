@@ -12,7 +12,7 @@ ONNXRUNTIME := $(TARGET)/onnxruntime/$(ONNXRUNTIME_VERSION)
 DEMO := $(TARGET)/demo
 DEMO_QUERY := what is the lift of a wing in the slipstream of a propeller
 
-.PHONY: help demo test lint build onnxruntime models bench clean-demo
+.PHONY: help demo test lint build browser onnxruntime models bench clean-demo
 
 help: ## What there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,7 +25,7 @@ demo: build ## Index 1,400 abstracts, search them under four plans, print how go
 	@echo "== How good each plan is over 225 judged queries"
 	@$(BIFOCAL) eval fixtures/cranfield --index $(DEMO)/cranfield.idx --plans lexical,dense,hybrid,hybrid-rerank
 
-test: tools onnxruntime ## Every test
+test: tools onnxruntime browser ## Every test
 	cargo test --locked --lib --bins --tests
 	cargo test --locked --doc
 
@@ -37,6 +37,15 @@ lint: ## Format and lint, as .ci/run checks them
 tools:
 	@command -v cargo >/dev/null || { echo "make: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v c++ >/dev/null || { echo "make: a C++ compiler is missing; install g++ or clang" >&2; exit 1; }
+
+browser: ## Chromium, in which the tests open the pages that Bifocal writes
+	@test -n "$${BIFOCAL_BROWSER:-}" || command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    echo "installing chromium" && apt-get -qq update && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "make: no browser for the tests; install Chromium (Debian: apt-get install chromium) or set BIFOCAL_BROWSER to the program" >&2; exit 1; \
+	  fi; }
 
 build: tools onnxruntime ## The release binary
 	cargo build --locked --release

@@ -6,6 +6,8 @@
 mod architecture;
 // Broken input, models and files: the exit code, the place that is named, and what is left of the index.
 mod bad_input;
+// A real browser, for the pages that are written and served.
+mod browser;
 // Every subcommand, every format, as text and as JSON.
 mod cli;
 // kill -9 at any moment.
