@@ -7,13 +7,23 @@ use std::process::{Child, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
+use super::browser::Page;
 use super::util::{Outcome, Workplace};
 
 const QUERIES: &str = "{\"_id\": \"q1\", \"text\": \"lift of a wing\"}\n{\"_id\": \"q2\", \"text\": \"hot oven\"}\n";
 
 /// Everything in the books' index is judged for two queries.
 const ARGS: [&str; 10] = [
-    "judge", "a.idx", "--queries", "queries.jsonl", "--qrels", "a.qrels", "--plans", "lexical,dense,hybrid", "--depth", "3",
+    "judge",
+    "a.idx",
+    "--queries",
+    "queries.jsonl",
+    "--qrels",
+    "a.qrels",
+    "--plans",
+    "lexical,dense,hybrid",
+    "--depth",
+    "3",
 ];
 
 fn books() -> Workplace {
@@ -62,7 +72,8 @@ impl Judge {
         body: &str,
     ) -> std::io::Result<(u16, String, String)> {
         let mut stream = TcpStream::connect(&self.address)?;
-        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -312,7 +323,10 @@ fn what_is_shown_is_the_document_with_the_query_s_words_marked() {
 #[test]
 fn runs_of_other_systems_join_the_pool_and_pairs_may_come_in_turn() {
     let place = books();
-    place.write("other.run", "q1 Q0 3 1 2.5 other\nq1 Q0 nowhere 2 2.0 other\nq2 Q0 2 1 1.0 other\nq9 Q0 1 1 1.0 other\n");
+    place.write(
+        "other.run",
+        "q1 Q0 3 1 2.5 other\nq1 Q0 nowhere 2 2.0 other\nq2 Q0 2 1 1.0 other\nq9 Q0 1 1 1.0 other\n",
+    );
     let args = ["judge", "a.idx", "--queries", "queries.jsonl", "--qrels", "a.qrels", "--plans", "lexical"];
     let more = ["--run", "other.run", "--depth", "2", "--order", "interleaved", "--grades", "no,yes"];
     let judge = Judge::start(&place, &[&args[..], &more[..]].concat());
@@ -418,4 +432,138 @@ fn wrong_arguments_and_files_are_refused_before_anything_is_served() {
     run(&[]).fails(3, &["queries.jsonl:1"]);
     fs_err::remove_file(place.path("queries.jsonl")).unwrap();
     run(&[]).fails(5, &["queries.jsonl"]);
+}
+
+/// Presses a key and waits until the page says how many pairs are judged.
+fn press(page: &mut Page, key: &str, progress: &str) {
+    page.press(key);
+    page.wait_until(&format!("document.querySelector('#progress').textContent.startsWith({})", json!(progress)));
+}
+
+#[test]
+fn a_person_judges_with_the_keyboard_in_a_browser() {
+    let place = books();
+    let judge = Judge::start(&place, &ARGS);
+    let pairs = judge.pairs();
+    let graded = |pair: usize, grade: i32| (pairs[pair].clone(), grade);
+    let mut page = Page::new();
+    page.open(&judge.url);
+    let is_shown = |page: &mut Page, pair: usize| {
+        let id = json!(format!("id {}", pairs[pair].1));
+        let query = if pairs[pair].0 == "q1" { "lift of a wing" } else { "hot oven" };
+        page.wait_until(&format!(
+            "document.querySelector('#document-id').textContent === {id} && document.querySelector('#query').textContent === {}",
+            json!(query)
+        ));
+    };
+    is_shown(&mut page, 0);
+    assert!(page.text("#progress").starts_with("0 of 6 judged"));
+    assert_eq!(page.text("#grades button:nth-child(3)"), "2Relevant");
+    assert!(page.eval("document.querySelectorAll('mark').length").as_u64() > Some(0));
+
+    press(&mut page, "2", "1 of 6");
+    assert!(page.text("#said").contains("Graded 2, relevant"), "{}", page.text("#said"));
+    is_shown(&mut page, 1);
+    press(&mut page, "0", "2 of 6");
+    assert_eq!(qrels(&place), BTreeMap::from([graded(0, 2), graded(1, 0)]));
+    press(&mut page, "u", "1 of 6");
+    is_shown(&mut page, 1);
+    assert_eq!(qrels(&place), BTreeMap::from([graded(0, 2)]));
+    // Back to the first, whose grade is changed; its old grade is shown as pressed.
+    page.press("ArrowLeft");
+    is_shown(&mut page, 0);
+    assert_eq!(page.text("[aria-pressed=true]"), "2Relevant");
+    page.press("3");
+    is_shown(&mut page, 1);
+    assert_eq!(qrels(&place), BTreeMap::from([graded(0, 3)]));
+    page.press("s");
+    is_shown(&mut page, 2);
+    page.press("n");
+    is_shown(&mut page, 3);
+    assert!(page.text("#place").starts_with("Query 2 of 2"));
+    page.press("k");
+    is_shown(&mut page, 2);
+    page.press("j");
+    is_shown(&mut page, 3);
+
+    // Help opens and closes by key, and grades nothing meanwhile.
+    page.press("?");
+    page.wait_until("document.querySelector('#help').open");
+    page.press("1");
+    page.press("Escape");
+    page.wait_until("!document.querySelector('#help').open");
+    assert_eq!(qrels(&place).len(), 1);
+
+    // After a reload, and in a new session after kill -9, it goes on at the first pair without a grade.
+    page.open("about:blank");
+    page.open(&judge.url);
+    is_shown(&mut page, 1);
+    let old = judge.url.clone();
+    judge.kill();
+    page.press("1");
+    page.wait_until("document.querySelector('#trouble').textContent.includes('Start the same command again')");
+    assert_eq!(qrels(&place), BTreeMap::from([graded(0, 3)]));
+    let (errors, is_gone) = (page.errors(), |error: &String| error.contains("ERR_CONNECTION_REFUSED"));
+    assert!(errors.iter().all(is_gone), "{errors:?}");
+
+    let judge = Judge::start(&place, &ARGS);
+    let mut page = Page::new();
+    page.open(&judge.url);
+    is_shown(&mut page, 1);
+    // Fingers instead of keys.
+    for (pair, grade) in [(1, 1), (2, 0), (3, 2), (4, 3), (5, 0)] {
+        is_shown(&mut page, pair);
+        page.click(&format!("#grades button:nth-child({})", grade + 1));
+    }
+    page.wait_until("!document.querySelector('#done').hidden");
+    assert!(page.text("#next-steps").contains("bifocal eval --qrels a.qrels"));
+    let expected = [graded(0, 3), graded(1, 1), graded(2, 0), graded(3, 2), graded(4, 3), graded(5, 0)];
+    assert_eq!(qrels(&place), BTreeMap::from(expected));
+    press(&mut page, "u", "5 of 6");
+    is_shown(&mut page, 5);
+
+    let errors = page.errors();
+    assert!(errors.is_empty(), "{errors:?}");
+    let own = format!("http://{}/", judge.address);
+    let strangers: Vec<String> =
+        page.requests().into_iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:")).collect();
+    assert_eq!(strangers, Vec::<String>::new());
+
+    // The address of an earlier session says what to do.
+    let stale = format!("http://{}/#{}", judge.address, old.split('#').nth(1).unwrap());
+    let mut page = Page::new();
+    page.open(&stale);
+    page.wait_until("document.querySelector('#trouble').textContent.includes('earlier session')");
+}
+
+#[test]
+fn the_page_fits_a_phone_in_light_and_dark() {
+    let place = books();
+    let long = format!(
+        "{{\"_id\": \"q1\", \"text\": \"wing {}\", \"narrative\": \"x\"}}\n",
+        "slipstream ".repeat(30) + &"unbreakable".repeat(12)
+    );
+    place.write("queries.jsonl", long);
+    let judge = Judge::start(&place, &ARGS);
+    let mut page = Page::new();
+    for (width, height) in [(1280, 800), (360, 640), (320, 480)] {
+        page.set_viewport(width, height);
+        for scheme in ["light", "dark"] {
+            page.set_media("screen", scheme);
+            page.open("about:blank");
+            page.open(&judge.url);
+            page.wait_until("!document.querySelector('#document').hidden");
+            assert_eq!(page.eval("document.documentElement.scrollWidth <= innerWidth"), true, "{width} {scheme}");
+            // Every button is inside of the window and large enough for a finger.
+            let grades = page.eval(
+                "[...document.querySelectorAll('#grades button, #moves button')].filter(button => button.offsetParent) \
+                 .every(button => { const box = button.getBoundingClientRect(); \
+                 return box.left >= 0 && box.right <= innerWidth && box.top >= 0 && box.bottom <= innerHeight && box.height >= 32; })",
+            );
+            assert_eq!(grades, true, "{width} {scheme}");
+            page.picture(&format!("judge-{width}-{scheme}"));
+        }
+    }
+    let errors = page.errors();
+    assert!(errors.is_empty(), "{errors:?}");
 }

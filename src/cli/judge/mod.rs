@@ -182,7 +182,9 @@ fn pools(
         pools.push(pool);
     }
     if num_left_out > 0 {
-        eprintln!("warning: {num_left_out} documents are left out: their ids have white space, which qrels cannot hold");
+        eprintln!(
+            "warning: {num_left_out} documents are left out: their ids have white space, which qrels cannot hold"
+        );
     }
     let num_empty = pools.iter().filter(|pool| pool.is_empty()).count();
     if num_empty > 0 {
@@ -271,7 +273,8 @@ fn next_steps(args: &JudgeArgs, plans: &[Plan]) -> Vec<String> {
     for run in &args.run {
         eval.push_str(&format!(" --run {}", quoted(run)));
     }
-    let tune = format!("bifocal tune --qrels {qrels} --queries {queries} --index {index} --plan hybrid --out tuned.json");
+    let tune =
+        format!("bifocal tune --qrels {qrels} --queries {queries} --index {index} --plan hybrid --out tuned.json");
     vec![eval, tune]
 }
 

@@ -20,7 +20,9 @@ use std::time::Instant;
 
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -225,7 +227,8 @@ async fn state(State(app): State<Arc<App>>) -> Answer {
 }
 
 async fn pair(State(app): State<Arc<App>>, pair: Result<Path<usize>, PathRejection>) -> Answer {
-    let Path(pair) = pair.map_err(|error| Error::invalid_input(format!("is no number of a pair: {}", error.body_text())))?;
+    let Path(pair) =
+        pair.map_err(|error| Error::invalid_input(format!("is no number of a pair: {}", error.body_text())))?;
     blocking(app, move |app| {
         let session = app.session();
         if pair >= session.pairs().len() {
@@ -353,7 +356,9 @@ mod tests {
         for host in ["127.0.0.1:8417", "localhost", "LOCALHOST:9", "[::1]:80", "[::1]"] {
             assert!(check(Some(host)), "{host}");
         }
-        for host in ["evil.example:8417", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", "", "localhost:x"] {
+        for host in
+            ["evil.example:8417", "localhost.evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", "", "localhost:x"]
+        {
             assert!(!check(Some(host)), "{host}");
         }
         assert!(!check(None));

@@ -81,7 +81,8 @@ fn view_of(
     matches: impl Fn(&str, &str) -> Vec<Range<usize>>,
 ) -> DocumentView {
     let mut view = DocumentView { id: id.to_string(), ..DocumentView::default() };
-    let has_text = |name: &&&str| source.get(**name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
+    let has_text =
+        |name: &&&str| source.get(**name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
     let title = TITLES.iter().find(has_text).copied();
     if let Some((name, text)) = title.and_then(|name| Some((name, source.get(name)?.as_str()?))) {
         view.title = Some(runs(text, &matches(name, text)));
@@ -131,10 +132,12 @@ fn collect(path: &str, value: &Value, leaves: &mut Vec<(String, String, bool)>) 
         Value::String(text) if text.trim().is_empty() => {}
         Value::String(text) => leaves.push((path.to_string(), text.clone(), true)),
         Value::Array(values) => {
-            let short = |value: &Value| value.is_number() || value.as_str().is_some_and(|text| text.len() <= FACT_BYTES);
+            let short =
+                |value: &Value| value.is_number() || value.as_str().is_some_and(|text| text.len() <= FACT_BYTES);
             if values.len() > 1 && values.iter().all(short) {
                 if values.len() <= 32 {
-                    let texts = values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
+                    let texts =
+                        values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
                     leaves.push((path.to_string(), texts.collect::<Vec<_>>().join(", "), false));
                 }
                 return;

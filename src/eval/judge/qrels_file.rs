@@ -209,7 +209,8 @@ fn parse(text: &str) -> Result<Parsed> {
             Ok(judged) => judged,
             // What a crash cuts off is the last line, which was never confirmed. Alone it could be any text at all.
             Err(_) if is_cut && !parsed.judgments.is_empty() => {
-                let text = format!("the last line ({line:?}) was cut off by a crash and is removed; judge its pair again");
+                let text =
+                    format!("the last line ({line:?}) was cut off by a crash and is removed; judge its pair again");
                 parsed.repairs.push((line_number, text));
                 continue;
             }
@@ -234,7 +235,9 @@ fn parse_line(line: &str) -> Result<Option<((String, String), Judgment)>> {
         [] => Ok(None),
         [query, iteration, document, grade] => {
             let grade = grade.parse().map_err(|_| {
-                Error::invalid_input(format!("has the grade {grade:?}, expected a whole number; the file is left as it is"))
+                Error::invalid_input(format!(
+                    "has the grade {grade:?}, expected a whole number; the file is left as it is"
+                ))
             })?;
             let judgment = Judgment { iteration: (*iteration).to_string(), grade };
             Ok(Some((((*query).to_string(), (*document).to_string()), judgment)))

@@ -102,7 +102,8 @@ impl Session {
         }
         let pairs = in_order(pools, order);
         if let Some(pair) = pairs.iter().find(|pair| !is_writable(pair.document.as_str())) {
-            let text = format!("the document id {:?} is empty or has white space, which qrels cannot hold", pair.document);
+            let text =
+                format!("the document id {:?} is empty or has white space, which qrels cannot hold", pair.document);
             return Err(Error::invalid_input(text));
         }
         let mut pairs_of = vec![Vec::new(); topics.len()];
