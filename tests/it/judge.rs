@@ -215,6 +215,8 @@ fn judgments_survive_kill_9_and_the_next_session_goes_on() {
     }
     assert_eq!((&last["pair"], &last["progress"]["queries_done"]), (&Value::Null, &json!(2)));
     assert!(last["next_steps"][0].as_str().unwrap().contains("bifocal eval --qrels a.qrels"), "{last}");
+    // A browser's open connection does not keep it.
+    let _idle = TcpStream::connect(&judge.address).unwrap();
     let (code, printed) = judge.interrupt();
     assert_eq!(code, Some(0), "{printed}");
     assert!(printed.contains("6 of 6 pairs judged, 2 of 2 queries complete; they are in a.qrels"), "{printed}");

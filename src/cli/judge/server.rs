@@ -16,7 +16,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, Request, State};
@@ -43,6 +43,9 @@ const TOKEN: &str = "x-bifocal-token";
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// What an answer under way may take after Ctrl-C; browsers keep connections open on which they never ask anything.
+const GRACE: Duration = Duration::from_secs(1);
+
 struct App {
     searcher: Searcher,
     session: Mutex<Session>,
@@ -59,7 +62,7 @@ pub(super) fn serve(
     grades: Vec<String>,
     next_steps: Vec<String>,
 ) -> anyhow::Result<Progress> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let highest = grades.len() - 1;
     let app = Arc::new(App { searcher, session: Mutex::new(session), grades, next_steps, token: random_token() });
     runtime.block_on(async {
@@ -71,7 +74,20 @@ pub(super) fn serve(
         let stopped = stopped()?;
         println!("open http://{}/#{}", listener.local_addr()?, app.token);
         println!("keys 0 to {highest} grade, u undoes, ? shows all keys; Ctrl-C ends, and the same command goes on");
-        axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopped).await?;
+        let (told, was_told) = tokio::sync::oneshot::channel();
+        let stopping = async move {
+            stopped.await;
+            let _ = told.send(());
+        };
+        let serving = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopping);
+        let grace = async {
+            let _ = was_told.await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            ended = serving.into_future() => ended?,
+            () = grace => {}
+        }
         anyhow::Ok(())
     })?;
     let progress = app.session().progress();
@@ -85,20 +101,22 @@ impl App {
     }
 }
 
-/// Ends when the user stops the program.
+/// Ends when the user stops the program; listens from now on.
+#[cfg(unix)]
 fn stopped() -> std::io::Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-    }
-    #[cfg(not(unix))]
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ends when the user stops the program.
+#[cfg(not(unix))]
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })
@@ -300,7 +318,7 @@ struct PairOfQuery {
 
 fn answer(app: &App, session: &Session, pair: Option<usize>) -> crate::Result<Value> {
     let progress = session.progress();
-    let seconds = |time: std::time::Duration| time.as_secs_f64();
+    let seconds = |time: Duration| time.as_secs_f64();
     let pair = pair.map(|pair| pair_view(app, session, pair)).transpose()?;
     // They name the plans, so they wait until nothing is left to judge.
     let is_done = progress.num_judged == progress.num_pairs;

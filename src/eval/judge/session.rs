@@ -186,7 +186,7 @@ impl Session {
 
     /// The first pair after `pair_idx` that is not judged, from the beginning again after the last; `None` when all are judged.
     pub fn next_open(&self, pair_idx: usize) -> Option<usize> {
-        let after = (pair_idx + 1).min(self.pairs.len());
+        let after = pair_idx.saturating_add(1).min(self.pairs.len());
         (after..self.pairs.len()).chain(0..after).find(|&pair_idx| self.grade(pair_idx).is_none())
     }
 
