@@ -9,7 +9,8 @@ use clap::Args;
 use super::search::PlanArgs;
 use super::{interrupt, progress};
 use crate::error::Error;
-use crate::eval::dataset::{read_queries, read_run};
+use crate::eval::dataset::read_queries;
+use crate::eval::run::Run;
 use crate::index::Index;
 use crate::models::Models;
 use crate::retrieve::Searcher;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &RunArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     interrupt::install();
     let searcher = Searcher::open(&Index::open(&args.index, models.clone())?)?;
     let queries = read_queries(&args.queries)?;
-    let candidates = args.candidates.as_deref().map(read_run).transpose()?;
+    let candidates = args.candidates.as_deref().map(Run::read).transpose()?.map(Run::documents);
     let mut plans = args.plan.plans(&searcher)?;
     let (Some(mut plan), true) = (plans.pop(), plans.is_empty()) else {
         return Err(Error::invalid_plan("a run has one plan; name one with --plan").into());

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod comparison;
 pub mod dataset;
 pub mod judge;
+mod lines;
 pub mod measures;
 pub mod report;
 pub mod retrieval;
@@ -17,3 +18,4 @@ pub mod scoring;
 pub mod significance;
 
 pub use dataset::{Dataset, Judgments};
+pub use run::Run;

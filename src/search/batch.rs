@@ -12,8 +12,8 @@ use crate::plan::{ResolvedLegKind, ResolvedPlan};
 use crate::respond::SearchResponse;
 use crate::retrieve::{Searcher, query_syntax};
 
-/// The documents of each query's hits, best first, by the query's id.
-pub type Run = HashMap<String, Vec<DocumentId>>;
+/// The documents that are searched among, by the query's id.
+pub type Candidates = HashMap<String, Vec<DocumentId>>;
 
 /// Searches queries (id, text) by one plan; answer `i` is query `i`'s, with ids, scores and provenance only. With `candidates`,
 /// only the documents named there for a query are candidates of it; a query that is missing there has none. Pairs that the
@@ -25,7 +25,7 @@ pub fn run_queries(
     searcher: &Searcher,
     models: &Models,
     queries: &[(String, String)],
-    candidates: Option<&Run>,
+    candidates: Option<&Candidates>,
     plan: &ResolvedPlan,
 ) -> Result<Vec<SearchResponse>> {
     let vectors = embed_queries(searcher, queries, plan)?;
