@@ -461,7 +461,13 @@ fn a_person_judges_with_the_keyboard_in_a_browser() {
     is_shown(&mut page, 0);
     assert!(page.text("#progress").starts_with("0 of 6 judged"));
     assert_eq!(page.text("#grades button:nth-child(3)"), "2Relevant");
-    assert!(page.eval("document.querySelectorAll('mark').length").as_u64() > Some(0));
+    let at = pairs.iter().position(|(query, document)| query == "q1" && document == "1").unwrap();
+    page.click(&format!("#pairs li:nth-child({}) button", at + 1));
+    is_shown(&mut page, at);
+    let words = "[...document.querySelectorAll('#texts mark')].map(mark => mark.textContent).join()";
+    assert_eq!(page.eval(words), "lift,wing");
+    page.click("#pairs li:first-child button");
+    is_shown(&mut page, 0);
 
     press(&mut page, "2", "1 of 6");
     assert!(page.text("#said").contains("Graded 2, relevant"), "{}", page.text("#said"));

@@ -15,8 +15,7 @@ use clap::Args;
 use super::{interrupt, progress};
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
-use crate::eval::dataset::read_queries;
-use crate::eval::judge::{Order, Progress, QrelsFile, Session, Topic, pool};
+use crate::eval::judge::{Order, Progress, QrelsFile, Session, pool, read_topics};
 use crate::eval::run::{Run, sort_as_trec_eval};
 use crate::index::Index;
 use crate::models::Models;
@@ -39,7 +38,7 @@ use crate::search::batch::run_queries;
 pub(super) struct JudgeArgs {
     /// The index's folder
     index: PathBuf,
-    /// Queries: JSON lines with `_id` and `text`, or `id<TAB>text` lines
+    /// Queries: JSON lines with `_id` and `text`, `id<TAB>text` lines, or TREC topics. A `description` and `narrative` are shown too
     #[arg(long, value_name = "FILE")]
     queries: PathBuf,
     /// The file that judgments go to, and are read from when it exists
@@ -107,15 +106,15 @@ impl Grades {
 pub(super) fn run(args: &JudgeArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     interrupt::install();
     let searcher = Searcher::open(&Index::open(&args.index, models.clone())?)?;
-    let queries = read_queries(&args.queries)?;
+    let topics = read_topics(&args.queries)?;
     // The lock comes before the work: a second session on one file hears so at once.
     let (file, repairs) = QrelsFile::open(&args.qrels)?;
     for repair in repairs {
         eprintln!("note: {repair}");
     }
     let plans = plans(args, &searcher)?;
+    let queries: Vec<(String, String)> = topics.iter().map(|topic| (topic.id.clone(), topic.text.clone())).collect();
     let pools = pools(args, &searcher, models, &queries, &plans)?;
-    let topics = queries.into_iter().map(|(id, text)| Topic { id, text, narrative: String::new() }).collect();
     let order = match args.order {
         OrderArg::ByQuery => Order::ByQuery,
         OrderArg::Interleaved => Order::Interleaved,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::document::DocumentId;
 use crate::error::Result;
+use crate::index::lexical::Analyzer;
 use crate::respond::highlight::best_fragment;
 use crate::retrieve::lexical::highlight::highlight_ranges;
 use crate::retrieve::query::Query;
@@ -66,13 +67,20 @@ pub(super) fn view(searcher: &Searcher, query: &str, id: &DocumentId) -> Result<
     Ok(view_of(&source, id, |field, text| matches(searcher, &query, field, text)))
 }
 
-/// What the query's words are in a text, by the field's analyzer; for a field that is not searched, by any field's.
+/// What the query's words are in a text, by the field's analyzer; for a field that is not searched, by any field's. Words like
+/// "of" are left out even where the analyzer keeps them: marks are there to be seen.
 fn matches(searcher: &Searcher, query: &Query, field: &str, text: &str) -> Vec<Range<usize>> {
     let own = searcher.highlighted_fields().find(|(name, _)| *name == field);
-    match own.or_else(|| searcher.highlighted_fields().next()) {
-        Some((name, analyzer)) => highlight_ranges(query, name, analyzer, text),
-        None => Vec::new(),
+    let Some((name, analyzer)) = own.or_else(|| searcher.highlighted_fields().next()) else { return Vec::new() };
+    let mut found = highlight_ranges(query, name, analyzer, text);
+    if let Some(stop) = Analyzer::named("stop") {
+        found.retain(|range| text.get(range.clone()).is_some_and(|word| !is_stop_word(&stop, word)));
     }
+    found
+}
+
+fn is_stop_word(stop: &Analyzer, word: &str) -> bool {
+    word.chars().all(char::is_alphabetic) && stop.terms(word).is_empty()
 }
 
 fn view_of(
@@ -222,6 +230,16 @@ mod tests {
         let view = viewed(json!({"isbn": "123"}), "wing");
         assert_eq!((&view["title"], &view["facts"]), (&Value::Null, &json!([["isbn", "123"]])));
         assert_eq!(viewed(json!({}), "wing")["parts"], json!([]));
+    }
+
+    #[test]
+    fn only_words_of_no_meaning_are_stop_words() {
+        let stop = Analyzer::named("stop").unwrap();
+        let found: Vec<&str> = ["of", "The", "wing", "2001", "A", "b-52", "é"]
+            .into_iter()
+            .filter(|word| is_stop_word(&stop, word))
+            .collect();
+        assert_eq!(found, ["of", "The", "A"]);
     }
 
     proptest! {

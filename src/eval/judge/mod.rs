@@ -9,8 +9,10 @@ mod pace;
 mod pool;
 mod qrels_file;
 mod session;
+mod topics;
 
 pub use pace::Pace;
 pub use pool::pool;
 pub use qrels_file::QrelsFile;
 pub use session::{Order, Pair, Progress, Session, Topic};
+pub use topics::read_topics;
