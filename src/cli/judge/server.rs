@@ -14,6 +14,7 @@
 //! made to resolve to this machine gets nothing.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -72,8 +73,12 @@ pub(super) fn serve(
         })?;
         // Listens before the address is printed: who reads it may stop us at once.
         let stopped = stopped()?;
-        println!("open http://{}/#{}", listener.local_addr()?, app.token);
-        println!("keys 0 to {highest} grade, u undoes, ? shows all keys; Ctrl-C ends, and the same command goes on");
+        let mut out = std::io::stdout();
+        writeln!(out, "open http://{}/#{}", listener.local_addr()?, app.token)?;
+        writeln!(
+            out,
+            "keys 0 to {highest} grade, u undoes, ? shows all keys; Ctrl-C ends, and the same command goes on"
+        )?;
         let (told, was_told) = tokio::sync::oneshot::channel();
         let stopping = async move {
             stopped.await;

@@ -49,7 +49,7 @@ const FACT_BYTES: usize = 120;
 const MAX_FACTS: usize = 12;
 
 /// A text that is longer gets an excerpt: what a screen shows without scrolling.
-const LONG_TEXT_BYTES: usize = 1500;
+const LONG_TEXT_BYTES: usize = 2500;
 
 /// The excerpt's length.
 const EXCERPT_BYTES: usize = 400;
@@ -73,7 +73,7 @@ fn matches(searcher: &Searcher, query: &Query, field: &str, text: &str) -> Vec<R
     let own = searcher.highlighted_fields().find(|(name, _)| *name == field);
     let Some((name, analyzer)) = own.or_else(|| searcher.highlighted_fields().next()) else { return Vec::new() };
     let mut found = highlight_ranges(query, name, analyzer, text);
-    if let Some(stop) = Analyzer::named("stop") {
+    if let Ok(stop) = Analyzer::named("stop") {
         found.retain(|range| text.get(range.clone()).is_some_and(|word| !is_stop_word(&stop, word)));
     }
     found
@@ -168,7 +168,14 @@ fn excerpt(text: &str, found: &[Range<usize>]) -> Option<Runs> {
         .filter(|range| range.start >= fragment.start && range.end <= fragment.end)
         .map(|range| range.start - fragment.start..range.end - fragment.start)
         .collect();
-    Some(runs(text.get(fragment)?, &inside))
+    let mut runs = runs(text.get(fragment.clone())?, &inside);
+    if let Some(first) = runs.first_mut().filter(|_| fragment.start > 0) {
+        first.insert_str(0, "… ");
+    }
+    if let Some(last) = runs.last_mut().filter(|_| fragment.end < text.len()) {
+        last.push_str(" …");
+    }
+    Some(runs)
 }
 
 /// Takes a text apart at what is marked; ranges out of order or of bounds are passed over.
@@ -219,7 +226,8 @@ mod tests {
         let text = format!("{}A wing in a slipstream. {}", "Filler. ".repeat(400), "Filler. ".repeat(400));
         let view = viewed(json!({"text": text}), "wing");
         let excerpt: Vec<String> = serde_json::from_value(view["excerpt"].clone()).unwrap();
-        assert!(excerpt.concat().len() <= EXCERPT_BYTES && excerpt[1] == "wing", "{excerpt:?}");
+        assert!(excerpt.concat().len() <= EXCERPT_BYTES + "…  …".len() && excerpt[1] == "wing", "{excerpt:?}");
+        assert!(excerpt[0].starts_with("… ") && excerpt[2].ends_with(" …"), "{excerpt:?}");
         assert_eq!(viewed(json!({"text": text}), "absent")["excerpt"], Value::Null);
         let huge = viewed(json!({"text": "é".repeat(MAX_TEXT_BYTES), "more": "b".repeat(500)}), "wing");
         assert_eq!((&huge["is_cut"], huge["parts"].as_array().unwrap().len()), (&json!(true), 1));
