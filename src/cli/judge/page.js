@@ -127,6 +127,7 @@ function show(answer) {
     showDone(answer);
   }
   window.scrollTo(0, 0);
+  document.querySelector("header").scrollTo(0, 0);
 }
 
 function showProgress(progress) {
