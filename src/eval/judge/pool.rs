@@ -74,7 +74,7 @@ mod tests {
             best.reverse();
             best.iter_mut().for_each(|ranking| ranking.reverse());
             prop_assert_eq!(&pooled(&best, depth, seed), &pool);
-            prop_assert_eq!(&pooled(&[pool.clone()], pool.len(), seed), &pool);
+            prop_assert_eq!(&pooled(std::slice::from_ref(&pool), pool.len(), seed), &pool);
             let alone: Vec<Vec<DocumentId>> = pool.iter().map(|document| vec![document.clone()]).collect();
             prop_assert_eq!(&pooled(&alone, 1, seed), &pool);
         }
