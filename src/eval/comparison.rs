@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Plans, and other systems' runs, compared on one judged collection.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -130,7 +130,9 @@ pub struct PlanResult {
     /// The plan as it ran; absent for runs from files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<serde_json::Value>,
-    /// Values of every query, by measure.
+    /// Values of every query, by measure; NaN (null in JSON) where the means leave the query out.
+    #[serde(deserialize_with = "nan_from_null")]
+    #[schemars(with = "BTreeMap<String, Vec<Option<f64>>>")]
     pub per_query: BTreeMap<String, Vec<f64>>,
     /// Against the first plan, by measure; empty for the first.
     pub against_first: BTreeMap<String, Difference>,
@@ -142,6 +144,13 @@ pub struct PlanResult {
     pub precision_at_recall: Vec<CurvePoint>,
     /// Means of the primary measure over queries by length and by lexical overlap.
     pub slices: Vec<Slice>,
+}
+
+/// JSON has no NaN, and serde_json writes it as null.
+fn nan_from_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Vec<f64>>, D::Error> {
+    let values = BTreeMap::<String, Vec<Option<f64>>>::deserialize(deserializer)?;
+    let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    Ok(values.into_iter().map(|(measure, values)| (measure, values.into_iter().map(number).collect())).collect())
 }
 
 /// Milliseconds of one query, nothing remembered from earlier ones.

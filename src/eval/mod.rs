@@ -8,6 +8,8 @@
 pub mod compare;
 pub mod comparison;
 pub mod dataset;
+pub mod dense_recall;
+pub mod json_schema;
 pub mod judge;
 mod lines;
 pub mod measures;

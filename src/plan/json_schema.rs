@@ -12,7 +12,7 @@ pub fn json_schema() -> Value {
 }
 
 /// Cuts the examples in Rust and the headed sections off every description: they speak to Rust programmers.
-fn keep_prose(schema: &mut Value) {
+pub(crate) fn keep_prose(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             if let Some(Value::String(text)) = map.get_mut("description") {

@@ -34,8 +34,15 @@ pub fn final_scores(fused: &[f64], logits: &[f32], weight: Option<f64>) -> Vec<f
 pub(super) fn put_below(unread: &mut [RerankedCandidate], floor: f64) {
     let Some(best) = unread.first().map(|candidate| candidate.fused.score) else { return };
     for candidate in unread {
-        candidate.score = floor - GAP - (best - candidate.fused.score);
+        candidate.score = below(floor, best, candidate.fused.score);
     }
+}
+
+/// The final score of a candidate that was not read.
+///
+/// * `floor`: the lowest final score of those that were; `best`: the best fused score of those that were not.
+pub fn below(floor: f64, best: f64, fused: f64) -> f64 {
+    floor - GAP - (best - fused)
 }
 
 /// `(x - mean) / deviation` with the population's deviation; 0 where all are equal.

@@ -28,7 +28,7 @@ mod reader;
 
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "a test's numbers are small")]
-mod model_tests;
+pub(crate) mod model_tests;
 
 pub use distance::simd_level;
 pub use merge_policy::GraphMergePolicy;

@@ -4,7 +4,7 @@
 //! The oracle here keeps the documents in a map, rounds their vectors as the field says, and compares in 64-bit floats.
 
 mod damage;
-mod graphs;
+pub(crate) mod graphs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

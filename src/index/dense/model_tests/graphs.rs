@@ -8,10 +8,20 @@ const DIMS: usize = 24;
 const CLUSTERS: u32 = 40;
 
 /// A point near one of the centres.
-fn clustered(seed: u64) -> Vec<f32> {
+pub(crate) fn clustered(seed: u64) -> Vec<f32> {
     let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut centre = Numbers(u64::from(numbers.next() % CLUSTERS) + 1);
     (0..DIMS).map(|_| centre.float() + 0.35 * numbers.float()).collect()
+}
+
+/// `num` documents in one segment, which has a graph if they are at least `hnsw_min_vectors`; the vector field is `v`.
+pub(crate) fn reader(num: u64, hnsw_min_vectors: usize) -> DenseReader {
+    let params = VectorFieldParams { index: IndexKind::HNSW_DEFAULT, ..VectorFieldParams::new(DIMS) };
+    let mut world = World::in_ram(params, VectorPlugin::with_hnsw_min_vectors(hnsw_min_vectors));
+    (0..num).for_each(|id| world.put(&format!("d{id}"), vec![clustered(id)]));
+    world.commit();
+    world.merge();
+    world.dense().1
 }
 
 /// `num` (at least 600) documents in one segment with a graph.
