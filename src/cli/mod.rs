@@ -15,6 +15,7 @@ mod get;
 mod grep;
 mod index;
 mod interrupt;
+mod judge;
 mod models;
 mod output;
 mod progress;
@@ -97,6 +98,7 @@ enum Command {
     Stats(stats::StatsArgs),
     Explain(explain::ExplainArgs),
     Eval(Box<eval::EvalArgs>),
+    Judge(judge::JudgeArgs),
     Grep(grep::GrepArgs),
     Models(models::ModelsArgs),
     Compact(compact::CompactArgs),
@@ -117,6 +119,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Stats(args) => stats::run(&args, &models),
         Command::Explain(args) => explain::run(&args, &models),
         Command::Eval(args) => eval::run(&args, &models),
+        Command::Judge(args) => judge::run(&args, &models),
         Command::Grep(args) => grep::run(&args, &models),
         Command::Models(args) => models::run(&args, &models),
         Command::Compact(args) => compact::run(&args, &models),
