@@ -21,6 +21,7 @@ mod progress;
 mod run;
 mod search;
 mod stats;
+mod tune;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -97,6 +98,7 @@ enum Command {
     Stats(stats::StatsArgs),
     Explain(explain::ExplainArgs),
     Eval(eval::EvalArgs),
+    Tune(tune::TuneArgs),
     Grep(grep::GrepArgs),
     Models(models::ModelsArgs),
     Compact(compact::CompactArgs),
@@ -117,6 +119,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Stats(args) => stats::run(&args, &models),
         Command::Explain(args) => explain::run(&args, &models),
         Command::Eval(args) => eval::run(&args, &models),
+        Command::Tune(args) => tune::run(&args, &models),
         Command::Grep(args) => grep::run(&args, &models),
         Command::Models(args) => models::run(&args, &models),
         Command::Compact(args) => compact::run(&args, &models),
