@@ -69,15 +69,14 @@ impl Lines {
     }
 
     fn broken(&self, error: io::Error) -> Error {
-        match error.kind() {
-            // What the decoders say of torn and damaged streams.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                Error::invalid_input("is a compressed file that is damaged or cut off")
-                    .with_source(error)
-                    .at_line(self.line_number)
-                    .in_file(&self.file)
-            }
-            _ => Error::from(error),
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        // What the decoders say of torn and damaged streams.
+        if matches!(error.kind(), UnexpectedEof | InvalidInput | InvalidData) {
+            return Error::invalid_input("is a compressed file that is damaged or cut off")
+                .with_source(error)
+                .at_line(self.line_number)
+                .in_file(&self.file);
         }
+        Error::from(error)
     }
 }

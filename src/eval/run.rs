@@ -40,39 +40,33 @@ impl Run {
     pub fn read(file: &Path) -> Result<Self> {
         let mut lines = Lines::open(file)?;
         let mut name: Option<String> = None;
-        // Lines of a query stand together in most files; a number for each query keeps the set of pairs small.
-        let mut queries: HashMap<String, u32> = HashMap::new();
-        let mut rankings: Vec<(String, Vec<ScoredDocument>)> = Vec::new();
-        let mut seen: HashSet<(u32, DocumentId)> = HashSet::new();
-        let mut last: Option<(String, u32)> = None;
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut read: Vec<OneQuery> = Vec::new();
+        // Lines of a query stand together in most files.
+        let mut last = 0;
         while let Some((line_number, line)) = lines.next_line()? {
             let at = |message: String| Error::invalid_input(message).at_line(line_number).in_file(file);
             let Some(row) = Row::parse(line).map_err(at)? else { continue };
-            let number = match &last {
-                Some((query, number)) if query == row.query => *number,
-                Some(_) | None => {
-                    let number = queries.get(row.query).copied().unwrap_or_else(|| {
-                        let number = u32::try_from(rankings.len()).unwrap_or(u32::MAX);
-                        queries.insert(row.query.to_string(), number);
-                        rankings.push((row.query.to_string(), Vec::new()));
-                        number
-                    });
-                    last = Some((row.query.to_string(), number));
-                    number
+            if read.get(last).is_none_or(|one| one.query != row.query) {
+                last = *places.entry(row.query.to_string()).or_insert(read.len());
+                if last == read.len() {
+                    read.push(OneQuery { query: row.query.to_string(), ..OneQuery::default() });
                 }
-            };
+            }
+            let Some(one) = read.get_mut(last) else { continue };
             let id = DocumentId::from(row.document);
-            if !seen.insert((number, id.clone())) {
+            if !one.seen.insert(id.clone()) {
                 let message = format!("document {:?} occurs twice for query {:?}; keep one", row.document, row.query);
                 return Err(at(message));
             }
-            if let Some((_, ranking)) = rankings.get_mut(number as usize) {
-                ranking.push(ScoredDocument { id, score: row.score });
-            }
+            one.ranking.push(ScoredDocument { id, score: row.score });
             name.get_or_insert_with(|| row.tag.to_string());
         }
         let stem = || file.file_stem().map_or_else(|| "run".to_string(), |stem| stem.to_string_lossy().into_owned());
-        Ok(Self { name: name.unwrap_or_else(stem), rankings: rankings.into_iter().collect() })
+        Ok(Self {
+            name: name.unwrap_or_else(stem),
+            rankings: read.into_iter().map(|one| (one.query, one.ranking)).collect(),
+        })
     }
 
     /// Writes it as a TREC run: queries by ascending id (numbers by value), documents as [`sort_as_trec_eval`] sorts them, ranks
@@ -113,6 +107,14 @@ impl Run {
         let ids = |ranking: Vec<ScoredDocument>| ranking.into_iter().map(|document| document.id).collect();
         self.rankings.into_iter().map(|(query, ranking)| (query, ids(ranking))).collect()
     }
+}
+
+/// The lines of one query, as far as they are read.
+#[derive(Default)]
+struct OneQuery {
+    query: String,
+    ranking: Vec<ScoredDocument>,
+    seen: HashSet<DocumentId>,
 }
 
 /// Numbers before words, and by value.

@@ -83,7 +83,9 @@ fn from_json(line: &str) -> Result<(String, String, i32), String> {
     let id = |keys: &[&str]| match get(keys)? {
         Value::String(id) if !id.is_empty() => Ok(id.clone()),
         Value::Number(id) => Ok(id.to_string()),
-        other => Err(format!("has the id {other}, expected text")),
+        other @ (Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(format!("has the id {other}, expected text"))
+        }
     };
     let grade = get(&GRADE_KEYS)?;
     let whole = grade.as_i64().or_else(|| grade.as_str()?.parse().ok()).and_then(|grade| i32::try_from(grade).ok());

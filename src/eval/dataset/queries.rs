@@ -57,7 +57,7 @@ pub fn read_queries(file: &Path) -> Result<Vec<(String, String)>> {
 /// topic without number or without all of `fields`.
 pub fn read_queries_with(file: &Path, fields: &[TopicField]) -> Result<Vec<(String, String)>> {
     let mut lines = Lines::open(file)?;
-    let mut queries: Vec<(u64, String, String)> = Vec::new();
+    let mut queries: Vec<Found> = Vec::new();
     while let Some((line_number, line)) = lines.next_line()? {
         let start = line.trim_start();
         if start.is_empty() {
@@ -72,15 +72,15 @@ pub fn read_queries_with(file: &Path, fields: &[TopicField]) -> Result<Vec<(Stri
         }
         let (id, text) =
             query(line).map_err(|message| Error::invalid_input(message).at_line(line_number).in_file(file))?;
-        queries.push((line_number, id, text));
+        queries.push(Found { line: line_number, id, text });
     }
     let mut seen = HashSet::new();
-    for (line_number, id, _) in &queries {
+    for Found { line, id, .. } in &queries {
         if !seen.insert(id.as_str()) {
-            return Err(Error::invalid_input(format!("query {id:?} occurs twice")).at_line(*line_number).in_file(file));
+            return Err(Error::invalid_input(format!("query {id:?} occurs twice")).at_line(*line).in_file(file));
         }
     }
-    Ok(queries.into_iter().map(|(_, id, text)| (id, text)).collect())
+    Ok(queries.into_iter().map(|found| (found.id, found.text)).collect())
 }
 
 fn lines_before(line_number: u64) -> usize {
@@ -96,6 +96,13 @@ fn query(line: &str) -> Result<(String, String), String> {
     }
     let (id, text) = line.split_once('\t').ok_or("is neither JSON nor `id<TAB>text`")?;
     Ok((id.to_string(), text.to_string()))
+}
+
+/// A query and the line where it begins.
+struct Found {
+    line: u64,
+    id: String,
+    text: String,
 }
 
 /// A topic that is being read.
@@ -115,8 +122,8 @@ enum Part {
     Field(TopicField),
 }
 
-/// (line, number, text) of topics; or what is wrong and in which line. Closing tags of parts may be missing, as in TREC's own files.
-fn topics(text: &str, fields: &[TopicField]) -> Result<Vec<(u64, String, String)>, (u64, String)> {
+/// The topics of a file; or in which line something is wrong, and what. Closing tags of parts may be missing, as in TREC's own files.
+fn topics(text: &str, fields: &[TopicField]) -> Result<Vec<Found>, (u64, String)> {
     let mut found = Vec::new();
     let mut current: Option<Topic> = None;
     let mut part: Option<Part> = None;
@@ -182,7 +189,7 @@ fn number_attribute(tag: &str) -> String {
 }
 
 impl Topic {
-    fn finish(self, fields: &[TopicField]) -> Result<(u64, String, String), (u64, String)> {
+    fn finish(self, fields: &[TopicField]) -> Result<Found, (u64, String)> {
         let number = clean(&self.number, &["Number:"]);
         if number.is_empty() {
             return Err((self.line, "begins a topic without a number (<num>)".to_string()));
@@ -196,7 +203,7 @@ impl Topic {
         if texts.is_empty() {
             return Err((self.line, format!("begins topic {number}, which has none of the parts asked for")));
         }
-        Ok((self.line, number, texts.join(" ")))
+        Ok(Found { line: self.line, id: number, text: texts.join(" ") })
     }
 }
 

@@ -227,7 +227,7 @@ mod tests {
     fn assert_same(measures: &[Measure], found: &[f64], expected: &[f64], place: &str) {
         assert_eq!(measures.len(), expected.len());
         for ((measure, found), expected) in measures.iter().zip(found).zip(expected) {
-            assert!((found - expected).abs() < 1e-9, "{place}: {measure} is {found}, recorded {expected}");
+            assert!((found - expected).abs() < 1e-12, "{place}: {measure} is {found}, recorded {expected}");
             assert_eq!(format!("{found:.4}"), format!("{expected:.4}"), "{place}: {measure}");
         }
     }
