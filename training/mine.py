@@ -48,7 +48,7 @@ def main():
         "--bifocal", default=os.environ.get("BIFOCAL", common.REPOSITORY / "target" / "release" / "bifocal")
     )
     arguments.add_argument(
-        "--models", nargs="+", default=MODELS, metavar="NAME", help="bi-encoders; the first is the teacher"
+        "--models", nargs="+", default=MODELS[:1], metavar="NAME", help="bi-encoders; the first is the teacher"
     )
     arguments.add_argument("--negatives", type=int, default=7, help="at most, a group")
     arguments.add_argument("--limit", type=int, help="queries of each kind at most; for trying things out")

@@ -49,15 +49,16 @@ class CrossEncoder(nn.Module):
         """
         sizes = [ids.numel() for ids, _, _ in batches]
         words = self.embeddings.word_embeddings(torch.cat([ids.flatten() for ids, _, _ in batches])).split(sizes)
+        layers = [layer.cast(self.precision) for layer in self.encoder.layer]
         return torch.cat(
             [
-                self.encode(word.view(*ids.shape, -1), types, lengths)
+                self.encode(word.view(*ids.shape, -1), types, lengths, layers)
                 for word, (ids, types, lengths) in zip(words, batches)
             ]
         )
 
-    def encode(self, words, types, lengths):
-        """`words`: `[pairs, tokens, hidden]`, from the table. Logits `[pairs]`."""
+    def encode(self, words, types, lengths, layers):
+        """`words`: `[pairs, tokens, hidden]`, from the table; `layers`: what `Layer.cast` gave. Logits `[pairs]`."""
         tokens = words.shape[1]
         embeddings = self.embeddings
         summed = words + embeddings.token_type_embeddings(types) + embeddings.position_embeddings.weight[:tokens]
@@ -65,8 +66,8 @@ class CrossEncoder(nn.Module):
         padding = torch.arange(tokens, device=words.device) >= lengths[:, None]
         mask = torch.zeros(padding.shape, dtype=hidden.dtype, device=words.device).masked_fill(padding, -1e4)
         last = len(self.encoder.layer) - 1
-        for number, layer in enumerate(self.encoder.layer):
-            hidden = layer(hidden, mask, only_first=number == last)
+        for number, layer in enumerate(layers):
+            hidden = through(layer, hidden, mask, only_first=number == last)
         first = hidden[:, 0].float()
         return self.classifier(self.dropout(torch.tanh(self.pooler.dense(first)))).squeeze(-1)
 
@@ -89,26 +90,38 @@ class Layer(nn.Module):
         self.output.dense = nn.Linear(wide, hidden)
         self.output.LayerNorm = nn.LayerNorm(hidden, EPSILON)
 
-    def forward(self, hidden, mask, only_first):
-        """`[pairs, tokens, hidden]` to the same, or to `[pairs, 1, hidden]`."""
-        own = self.attention.self
-        if only_first:
-            keys, values = linear(hidden, own.key, own.value).chunk(2, dim=-1)
-            hidden = hidden[:, :1]
-            queries = linear(hidden, own.query)
-        else:
-            queries, keys, values = linear(hidden, own.query, own.key, own.value).chunk(3, dim=-1)
-        context = attend(queries, keys, values, mask)
-        attended = normalise(linear(context, self.attention.output.dense) + hidden, self.attention.output.LayerNorm)
-        wide = F.gelu(linear(attended, self.intermediate.dense))
-        return normalise(linear(wide, self.output.dense) + attended, self.output.LayerNorm)
+    def cast(self, precision):
+        """The layer's parameters in `precision`, those of queries, keys and values side by side.
+
+        PERF: once a step, not once a batch: casting forth, and adding up float32 gradients batch by batch, took a
+        quarter of a step.
+        """
+        own, norms = self.attention.self, (self.attention.output.LayerNorm, self.output.LayerNorm)
+        heads = (own.query, own.key, own.value)
+        parts = {
+            "heads": (torch.cat([part.weight for part in heads]), torch.cat([part.bias for part in heads])),
+            "attended": (self.attention.output.dense.weight, self.attention.output.dense.bias),
+            "wide": (self.intermediate.dense.weight, self.intermediate.dense.bias),
+            "narrow": (self.output.dense.weight, self.output.dense.bias),
+            **{f"norm {number}": (norm.weight, norm.bias) for number, norm in enumerate(norms)},
+        }
+        return {name: tuple(value.to(precision) for value in pair) for name, pair in parts.items()}
 
 
-def linear(value, *modules):
-    """`value @ weight.T + bias` of one or several modules side by side, in the precision of `value`."""
-    weight = torch.cat([module.weight for module in modules]) if len(modules) > 1 else modules[0].weight
-    bias = torch.cat([module.bias for module in modules]) if len(modules) > 1 else modules[0].bias
-    return F.linear(value, weight.to(value.dtype), bias.to(value.dtype))
+def through(layer, hidden, mask, only_first):
+    """A layer, as `Layer.cast` gave it: `[pairs, tokens, hidden]` to the same, or to `[pairs, 1, hidden]`."""
+    size = hidden.shape[-1]
+    weight, bias = layer["heads"]
+    if only_first:
+        keys, values = F.linear(hidden, weight[size:], bias[size:]).chunk(2, dim=-1)
+        hidden = hidden[:, :1]
+        queries = F.linear(hidden, weight[:size], bias[:size])
+    else:
+        queries, keys, values = F.linear(hidden, weight, bias).chunk(3, dim=-1)
+    context = attend(queries, keys, values, mask)
+    attended = F.layer_norm(F.linear(context, *layer["attended"]) + hidden, (size,), *layer["norm 0"], EPSILON)
+    wide = F.gelu(F.linear(attended, *layer["wide"]))
+    return F.layer_norm(F.linear(wide, *layer["narrow"]) + attended, (size,), *layer["norm 1"], EPSILON)
 
 
 def attend(queries, keys, values, mask):

@@ -37,7 +37,7 @@ from pair_tokens import PairTokens, batches_by_length
 
 LABEL_SHARE, BINARY_WEIGHT, TEACHER_WEIGHT = 0.8, 0.3, 0.5
 WARM_UP, AVERAGING = 0.05, 0.99
-CHECKPOINT_SECONDS = 300
+CHECKPOINT_SECONDS = 120
 
 
 def main():

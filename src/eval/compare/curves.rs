@@ -45,8 +45,8 @@ pub(super) fn precision_at_recall(
 fn interpolated_precision(ranks: &[usize], num_relevant: usize) -> [f64; 11] {
     // The best precision from each relevant document on; between two of them precision only falls.
     let mut best = vec![0.0f64; ranks.len() + 1];
-    for (found, &rank) in (1..).zip(ranks).rev() {
-        best[found - 1] = (found as f64 / rank as f64).max(best[found]);
+    for (before, &rank) in ranks.iter().enumerate().rev() {
+        best[before] = ((before + 1) as f64 / rank as f64).max(best[before + 1]);
     }
     std::array::from_fn(|tenth| {
         // As trec_eval writes its levels: .30, not 3 times .10.

@@ -126,13 +126,13 @@ mod tests {
     #[test]
     fn parts_have_whole_edges_and_means_are_over_what_counts() {
         let queries =
-            queries(&[(1, Some(0.1)), (4, Some(0.2)), (5, Some(0.304)), (7, Some(1.0)), (9, None), (20, Some(0.3))]);
+            queries(&[(1, Some(0.1)), (4, Some(0.2)), (5, Some(0.304)), (7, Some(1.0)), (9, None), (20, Some(0.4))]);
         let parts = parts(&queries);
         let labels: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
         assert_eq!(labels, ["1-4", "5-7", "8+", "0-10%", "11-20%", "21-30%", "31-100%"]);
         let slices = slices(&parts, &[0.5, 1.0, f64::NAN, 0.25, 0.0, 0.5]);
         let means: Vec<(u32, f64)> = slices.iter().map(|slice| (slice.num_queries, slice.mean)).collect();
-        assert_eq!(means, [(2, 0.75), (1, 0.25), (2, 0.25), (1, 0.5), (1, 1.0), (1, 0.5), (1, 0.25)]);
+        assert_eq!(means, [(2, 0.75), (1, 0.25), (2, 0.25), (1, 0.5), (1, 1.0), (0, 0.0), (2, 0.375)]);
     }
 
     #[test]
