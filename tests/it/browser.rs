@@ -274,7 +274,7 @@ fn a_page_is_opened_clicked_typed_into_and_looked_at() {
     let file = folder.path().join("page.html");
     fs_err::write(
         &file,
-        "<!doctype html><title>a page</title><button onclick=\"this.textContent = 'pressed'\">press</button><input>\
+        "<!doctype html><meta name=viewport content=width=device-width><title>a page</title><button onclick=\"this.textContent = 'pressed'\">press</button><input>\
          <p></p><script>document.querySelector('input').addEventListener('keydown', event => {\
          document.querySelector('p').textContent += event.key; })</script>",
     )

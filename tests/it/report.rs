@@ -113,9 +113,9 @@ fn the_table_of_queries_is_found_in_sorted_and_opened() {
     assert_eq!(page.eval(rows), 25);
     page.click("#more");
     assert_eq!(page.eval(rows), 60);
-    page.click("#query-table thead th:last-child button");
-    assert_eq!(page.eval("document.querySelector('#query-table thead th:last-child').ariaSort"), "ascending");
-    let column = "[...document.querySelectorAll('#query-table > tbody > tr > td:last-child')].map(cell => \
+    page.click("#query-table thead th:nth-child(2) button");
+    assert_eq!(page.eval("document.querySelector('#query-table thead th:nth-child(2)').ariaSort"), "ascending");
+    let column = "[...document.querySelectorAll('#query-table > tbody > tr > td:nth-child(2)')].map(cell => \
                   Number(cell.textContent.replace('−', '-')))";
     assert_eq!(page.eval(&format!("{column}.every((value, idx, all) => idx === 0 || all[idx - 1] <= value)")), true);
     page.click("#find");
@@ -188,6 +188,17 @@ fn without_scripts_the_static_parts_are_there() {
     }
     assert!(!is_shown(&mut page, ".controls") && !is_shown(&mut page, "#scatter"));
     page.picture("report-without-scripts");
+    assert_quiet(&mut page);
+}
+
+#[test]
+fn a_plan_alone_has_its_worst_queries_first() {
+    let mut comparison = sample::comparison(60);
+    comparison.plans.truncate(1);
+    let (_place, mut page) = opened(&comparison);
+    assert!(!is_shown(&mut page, "#scatter") && !is_shown(&mut page, "#plan-x") && is_shown(&mut page, "#find"));
+    let worst = comparison.plans[0].per_query["ndcg@10"].iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(page.text("#query-table tbody td"), format!("{worst:.4}"));
     assert_quiet(&mut page);
 }
 

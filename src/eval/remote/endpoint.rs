@@ -68,6 +68,10 @@ impl Endpoint {
             Some((userinfo, host)) => (Some(userinfo), host),
             None => (None, authority.as_str()),
         };
+        let has_port = host_and_port.len() > authority.host().len();
+        if has_port && uri.port_u16().is_none() || uri.path().contains('@') {
+            return Err(malformed("is malformed (its password or port holds a special character)"));
+        }
         let path = uri.path().trim_matches('/');
         let path = path.strip_suffix("/_search").unwrap_or(path);
         if path.is_empty() || path == "_search" {
@@ -162,6 +166,7 @@ mod tests {
         check("http://u:secret@localhost:9200", "/INDEX");
         check("http://u:secret@localhost:9200/_search", "/INDEX");
         check("http://u:secret/x@localhost:9200/i", "malformed");
+        check("http://u:12/secret@localhost:9200/i", "malformed");
         check("http://u:secret", "malformed");
         check("http://u:sec ret@localhost/i", "malformed");
         check("http://", "");

@@ -14,6 +14,7 @@ mod tests;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
@@ -35,6 +36,8 @@ pub struct RemoteEngine {
     id_field: Option<String>,
     timeout: Duration,
     agent: Agent,
+    /// Whether it was asked before.
+    is_connected: AtomicBool,
 }
 
 /// Time for an answer where a file says nothing else: far more than a search takes, far less than a user waits for a hanging one.
@@ -84,6 +87,7 @@ impl RemoteEngine {
             id_field: None,
             timeout: DEFAULT_TIMEOUT,
             agent,
+            is_connected: AtomicBool::new(false),
         })
     }
 
@@ -100,7 +104,7 @@ impl RemoteEngine {
     /// Asks the engine for `depth` documents of each query (id, text), one query at a time.
     ///
     /// Returns the run and, in the order of the queries, the milliseconds from sending a query to the last byte of its answer. The
-    /// first query is sent once before that, so that no figure holds the making of the connection. Scores are the engine's; where it
+    /// very first query is sent once before that, so that no figure holds the making of the connection. Scores are the engine's; where it
     /// returns none, or does not sort by them, they are counted from the end of the list, so that they keep its order. A document
     /// that comes twice keeps its best place. `progress` is called with the number of queries done.
     ///
@@ -121,7 +125,7 @@ impl RemoteEngine {
                 let message = format!("query {id}: {}", error.message());
                 Error::new(error.kind(), message).with_source(error)
             };
-            if idx == 0 {
+            if !self.is_connected.swap(true, Ordering::Relaxed) {
                 self.ask(text, depth).map_err(in_query)?;
             }
             let (ranking, latency_ms) = self.ask(text, depth).map_err(in_query)?;

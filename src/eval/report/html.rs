@@ -20,9 +20,10 @@ use super::wording::{count, label, queries as num_queries};
 const STYLE: &str = include_str!("assets/report.css");
 const SCRIPT: &str = include_str!("assets/report.js");
 
-/// A part of the page, and its name in the contents.
+/// A part of the page: its short name stands in the contents.
 struct Section {
     id: &'static str,
+    short: &'static str,
     title: &'static str,
     /// HTML; empty where there is nothing to show.
     content: String,
@@ -33,24 +34,54 @@ struct Section {
 /// on the network. All texts of the comparison are escaped.
 pub fn html(comparison: &Comparison) -> String {
     let sections = [
-        Section { id: "measures", title: "Measures", content: measures::measures(comparison) },
-        Section { id: "significance", title: "Significance", content: measures::significance(comparison) },
-        Section { id: "latency", title: "Quality against latency", content: curves::latency(comparison) },
-        Section { id: "recall", title: "Recall and precision", content: curves::recall_and_precision(comparison) },
-        Section { id: "queries", title: "Query by query", content: queries::queries(comparison) },
-        Section { id: "changes", title: "Largest wins and losses", content: queries::changes(comparison) },
-        Section { id: "complementarity", title: "What the legs find", content: worth::complementarity(comparison) },
-        Section { id: "reranking", title: "Is re-ranking worth it?", content: worth::reranking(comparison) },
-        Section { id: "slices", title: "Kinds of queries", content: measures::slices(comparison) },
-        Section { id: "plans", title: "Plans", content: facts::plans(comparison) },
-        Section { id: "data", title: "Data", content: facts::data(comparison) },
+        Section { id: "measures", short: "Measures", title: "Measures", content: measures::measures(comparison) },
+        Section {
+            id: "significance",
+            short: "Significance",
+            title: "Significance",
+            content: measures::significance(comparison),
+        },
+        Section {
+            id: "latency",
+            short: "Latency",
+            title: "Quality against latency",
+            content: curves::latency(comparison),
+        },
+        Section {
+            id: "recall",
+            short: "Recall",
+            title: "Recall and precision",
+            content: curves::recall_and_precision(comparison),
+        },
+        Section { id: "queries", short: "Queries", title: "Query by query", content: queries::queries(comparison) },
+        Section {
+            id: "changes",
+            short: "Wins and losses",
+            title: "Largest wins and losses",
+            content: queries::changes(comparison),
+        },
+        Section {
+            id: "complementarity",
+            short: "Legs",
+            title: "What the legs find",
+            content: worth::complementarity(comparison),
+        },
+        Section {
+            id: "reranking",
+            short: "Re-ranking",
+            title: "Is re-ranking worth it?",
+            content: worth::reranking(comparison),
+        },
+        Section { id: "slices", short: "Kinds", title: "Kinds of queries", content: measures::slices(comparison) },
+        Section { id: "plans", short: "Plans", title: "Plans", content: facts::plans(comparison) },
+        Section { id: "data", short: "Data", title: "Data", content: facts::data(comparison) },
     ];
     let shown = || sections.iter().filter(|section| !section.content.is_empty());
     let links: String =
-        shown().map(|section| format!("<li><a href=\"#{}\">{}</a></li>", section.id, section.title)).collect();
+        shown().map(|section| format!("<li><a href=\"#{}\">{}</a></li>", section.id, section.short)).collect();
     let body: String = shown()
         .map(|section| {
-            let Section { id, title, content } = section;
+            let Section { id, title, content, .. } = section;
             format!("<section id=\"{id}\" aria-labelledby=\"{id}-title\"><h2 id=\"{id}-title\">{title}</h2>\n{content}</section>\n")
         })
         .collect();

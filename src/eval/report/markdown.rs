@@ -21,8 +21,12 @@ fn part(part: &Part) -> String {
         text += &format!("{}\n\n", inline(line));
     }
     text += &grid(&part.grid);
+    let mut was_item = false;
     for line in &part.after {
-        text += &format!("\n{}\n", inline(line));
+        let is_item = line.starts_with("note: ") || line.starts_with("warning: ");
+        let before = if is_item && was_item { "" } else { "\n" };
+        text += &format!("{before}{}{}\n", if is_item { "- " } else { "" }, inline(line));
+        was_item = is_item;
     }
     text
 }
@@ -62,7 +66,7 @@ fn escape(text: &str) -> String {
             '<' => escaped += "&lt;",
             '>' => escaped += "&gt;",
             '&' => escaped += "&amp;",
-            '\\' | '*' | '_' | '|' | '[' | ']' | '#' | '!' | '`' | '~' | '$' | '@' => {
+            '\\' | '*' | '_' | '|' | '[' | ']' | '#' | '!' | '`' | '~' | '$' => {
                 escaped.push('\\');
                 escaped.push(c);
             }

@@ -10,6 +10,9 @@ use super::wording::{
 /// Queries that are told of each plan's wins, and of its losses.
 const NUM_CHANGED: usize = 5;
 
+/// More plans than these are a sweep, in which neighbours win and lose the same queries.
+const MANY_PLANS: usize = 8;
+
 /// A part: a title, a grid, and lines around it; any of them may be empty.
 #[derive(Debug, Default)]
 pub(super) struct Part {
@@ -52,8 +55,18 @@ pub(super) fn parts(comparison: &Comparison) -> Vec<Part> {
     }
     parts.extend(comparison.reranking.iter().map(|worth| reranking(comparison, worth)));
     parts.extend(slices(comparison));
-    parts.extend(comparison.plans.iter().filter_map(|plan| changed(comparison, plan)));
+    parts.extend(told(comparison).into_iter().filter_map(|plan| changed(comparison, plan)));
     parts
+}
+
+/// The plans whose wins and losses are told: all, or the best alone where a sweep has made many.
+fn told(comparison: &Comparison) -> Vec<&PlanResult> {
+    let others = comparison.plans.iter().skip(1);
+    if comparison.plans.len() <= MANY_PLANS {
+        return others.collect();
+    }
+    let of = |plan: &PlanResult| mean(plan, &comparison.primary);
+    others.max_by(|a, b| of(a).total_cmp(&of(b))).into_iter().collect()
 }
 
 /// The rows of each pair of legs.

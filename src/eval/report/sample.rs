@@ -85,17 +85,16 @@ pub(crate) fn comparison(num_queries: usize) -> Comparison {
     let difficulty: Vec<f64> = (0..num_queries).map(|_| random.f64() * 0.95 - 0.12).collect();
     let mut values: Vec<Vec<Vec<f64>>> = Vec::new();
     for (idx, (_, skill, noise, _)) in PLANS.iter().enumerate() {
-        let like = if idx == 4 { values.get(2).cloned() } else { None };
-        values.push(like.map_or_else(
-            || plan_values(&difficulty, *skill, *noise, &mut random),
-            |mut values| {
-                for _ in 0..num_queries / 12 {
-                    let query = random.usize(..num_queries);
-                    values[0][query] = (values[0][query] + random.f64() * 0.2 - 0.1).clamp(0.0, 1.0);
-                }
-                values
-            },
-        ));
+        // Nearly equal: the values of `hybrid`, but for some queries.
+        let mut own = match values.get(2).filter(|_| idx == 4) {
+            Some(like) => like.clone(),
+            None => plan_values(&difficulty, *skill, *noise, &mut random),
+        };
+        for _ in 0..if idx == 4 { num_queries / 12 } else { 0 } {
+            let query = random.usize(..num_queries);
+            own[0][query] = ((own[0][query] + random.f64() * 0.2 - 0.1).clamp(0.0, 1.0) * 1e4).round() / 1e4;
+        }
+        values.push(own);
     }
     comparison.plans = (0..PLANS.len()).map(|idx| plan(idx, &values, &comparison.queries, &mut random)).collect();
     comparison.complementarity = complementarity();

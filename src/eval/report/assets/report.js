@@ -41,7 +41,9 @@
   const svg = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
   const number = (value) => (value === null || value === undefined ? "–" : value.toFixed(4));
   const signed = (value) => (value === null ? "–" : (value > 0 ? "+" : value < 0 ? "−" : "") + Math.abs(value).toFixed(4));
-  const state = { x: 0, y: 0, measure: 0, query: null, all: false, sort: "difference", down: true };
+  // A plan alone has nothing to be drawn against; its worst queries come first.
+  const isAlone = data.plans.length < 2;
+  const state = { x: 0, y: 0, measure: 0, query: null, all: false, sort: isAlone ? "plan 0" : "difference", down: !isAlone };
   const valueOf = (plan, query) => data.values[plan][state.measure][query] ?? null;
   const difference = (query) => {
     const [x, y] = [valueOf(state.x, query), valueOf(state.y, query)];
@@ -203,10 +205,10 @@
   // The table of queries.
   const columns = () => [
     { key: "query", name: "Query", of: (query) => query },
+    ...(isAlone ? [] : [{ key: "difference", name: "Change", of: difference }]),
+    ...data.plans.map((name, plan) => ({ key: `plan ${plan}`, name, plan, of: (query) => valueOf(plan, query) })),
     { key: "relevant", name: "Relevant", of: (query) => data.queries[query][2] },
     { key: "words", name: "Words", of: (query) => data.queries[query][3] },
-    ...data.plans.map((name, plan) => ({ key: `plan ${plan}`, name, plan, of: (query) => valueOf(plan, query) })),
-    { key: "difference", name: "Change", of: difference },
   ];
   const kept = () => {
     const words = byId("find").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -262,11 +264,16 @@
     return row;
   };
 
+  if (isAlone) {
+    for (const element of [document.querySelector(".explorer"), byId("plan-x").parentElement, byId("plan-y").parentElement, byId("show").parentElement]) {
+      element.hidden = true;
+    }
+  }
   const redraw = () => {
     state.x = Number(byId("plan-x").value);
     state.y = Number(byId("plan-y").value);
     state.measure = Number(byId("measure").value);
-    drawScatter();
+    if (!isAlone) drawScatter();
     drawTable();
     if (state.query !== null) open([state.query], false);
     mark();
@@ -278,7 +285,7 @@
   byId("more").addEventListener("click", () => { state.all = true; drawTable(); });
   let width = 0;
   new ResizeObserver(() => {
-    if (byId("scatter").clientWidth === width) return;
+    if (isAlone || byId("scatter").clientWidth === width) return;
     width = byId("scatter").clientWidth;
     drawScatter();
   }).observe(byId("scatter"));

@@ -1,8 +1,9 @@
 //! Recall against depth, precision against recall, quality against latency.
 
 use super::super::comparison::{Comparison, CurvePoint, PlanResult};
-use super::super::wording::{about, label, mean, value};
+use super::super::wording::{about, cut, label, mean, value};
 use super::escape::escape;
+use super::measures::{cell, header, plan_cell, table};
 use super::plot::{Axis, Chart, Line, legend, marker, series};
 
 fn lines(comparison: &Comparison, of: fn(&PlanResult) -> &Vec<CurvePoint>) -> Vec<Line> {
@@ -99,22 +100,20 @@ pub(super) fn latency(comparison: &Comparison) -> String {
         ..Chart::default()
     };
     chart.over = front_line(&chart, &front) + &marks(comparison, &chart, &plans, &front);
-    let names: Vec<String> = front
+    let rows: String = front
         .iter()
         .map(|plan| {
-            format!(
-                "<b class=\"plan\">{}</b> ({}, {} ms)",
-                escape(&plan.plan.name),
-                value(plan.quality),
-                about(plan.p50)
-            )
+            let numbers = [value(plan.quality), about(plan.p50)].map(|text| cell(&text)).concat();
+            format!("<tr>{}{numbers}</tr>", plan_cell(plan.idx, plan.plan))
         })
         .collect();
+    let cells = ["On the front".to_string(), escape(&chart.y_label), "p50 ms".to_string()];
     format!(
-        "<figure class=\"single\"><figcaption>Upper left is better; whiskers are 95 % confidence intervals</figcaption>{}</figure>\n\
-         <p class=\"note\">On the Pareto front (no plan is both faster and better): {}. Plans off it are drawn hollow.</p>\n",
+        "<div class=\"pair\"><figure><figcaption>Upper left is better; whiskers are 95 % confidence intervals</figcaption>{}</figure>\n\
+         <div class=\"beside\">{}<p class=\"note\">The Pareto front: no other plan is both faster and better than these. Plans off it are \
+         drawn hollow.</p></div></div>\n",
         chart.svg(),
-        names.join(", ")
+        table("Plans on the Pareto front", &header(&cells), &rows)
     )
 }
 
@@ -166,6 +165,7 @@ fn marks(comparison: &Comparison, chart: &Chart, plans: &[Timed<'_>], front: &[&
 fn names(mut labels: Vec<(f64, f64, &Timed<'_>)>) -> String {
     const LINE: f64 = 15.0;
     labels.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let marks: Vec<(f64, f64)> = labels.iter().map(|(x, y, _)| (*x, *y)).collect();
     let middle = f64::midpoint(Chart::ENDS.0, Chart::ENDS.1);
     let mut svg = String::new();
     for is_left in [true, false] {
@@ -173,18 +173,27 @@ fn names(mut labels: Vec<(f64, f64, &Timed<'_>)>) -> String {
         for (x, y, plan) in labels.iter().filter(|(x, _, _)| (*x > middle) == is_left) {
             let height = y.max(free);
             free = height + LINE;
-            let (dx, anchor) = if is_left { (-11.0, "end") } else { (11.0, "start") };
-            if height > y + 2.0 {
-                let (near, far) = (x + dx * 0.5, x + dx * 0.9);
+            // Beyond the marks that a name would cover.
+            let in_way = marks
+                .iter()
+                .filter(|(other, at)| (at - height).abs() < LINE && (other - x).abs() < 30.0)
+                .map(|(other, _)| *other);
+            let (edge, dx, anchor) = if is_left {
+                (in_way.fold(*x, f64::min), -11.0, "end")
+            } else {
+                (in_way.fold(*x, f64::max), 11.0, "start")
+            };
+            if height > y + 2.0 || (edge - x).abs() > 2.0 {
+                let (near, far) = (x + dx * 0.5, edge + dx * 0.9);
                 svg += &format!(
                     "<line class=\"leader\" x1=\"{near:.1}\" y1=\"{y:.1}\" x2=\"{far:.1}\" y2=\"{height:.1}\"/>"
                 );
             }
             svg += &format!(
                 "<text class=\"name\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-                x + dx,
+                edge + dx,
                 height + 4.0,
-                escape(&super::super::wording::cut(&plan.plan.name, 26))
+                escape(&cut(&plan.plan.name, 24))
             );
         }
     }
@@ -200,7 +209,7 @@ mod tests {
     fn the_front_is_the_plans_that_none_beats_in_both() {
         let comparison = sample::comparison(225);
         let text = latency(&comparison);
-        let front = text.split("On the Pareto front").nth(1).unwrap();
+        let front = text.split("On the front").nth(1).unwrap();
         assert!(front.contains(">lexical<") && front.contains(">hybrid-rerank<"), "{front}");
         assert!(!front.contains(">hybrid rrf.k=10<"), "{front}");
         assert_eq!(text.matches("class=\"name\"").count(), 6);

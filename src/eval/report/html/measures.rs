@@ -2,10 +2,10 @@
 
 use super::super::comparison::{Comparison, PlanResult};
 use super::super::wording::{
-    about, interval, is_best, is_significant, label, mean, probability, signed, slice_tables, value,
+    SliceTable, about, interval, is_best, is_significant, label, mean, probability, signed, slice_tables, value,
 };
 use super::escape::{escape, minus};
-use super::plot::{bar, dots, forest, legend, swatch};
+use super::plot::{Axis, bar, dots, forest, legend, swatch};
 
 /// The header cell of a row: the plan's mark and name.
 pub(super) fn plan_cell(idx: usize, plan: &PlanResult) -> String {
@@ -94,9 +94,9 @@ fn mean_cell(comparison: &Comparison, plan: &PlanResult, measure: &str) -> Strin
             "<span class=\"up\" title=\"significantly better\">▲</span>"
         }
         Some(difference) if is_significant(difference) => "<span class=\"down\" title=\"significantly worse\">▼</span>",
-        _ => "<span class=\"up\"></span>",
+        Some(_) | None => "",
     };
-    format!("<td{class}>{}{mark}</td>", minus(&value(mean(plan, measure))))
+    format!("<td{class}>{mark}{}</td>", minus(&value(mean(plan, measure))))
 }
 
 fn bars(comparison: &Comparison, measure_idx: usize, measure: &str) -> String {
@@ -207,34 +207,20 @@ pub(super) fn slices(comparison: &Comparison) -> String {
     }
     let measure = escape(&label(&comparison.primary));
     let names = comparison.plans.iter().enumerate().map(|(idx, plan)| (idx, plan.name.as_str()));
+    let all = || tables.iter().flat_map(|table| table.means.iter().flatten().copied()).filter(|mean| mean.is_finite());
+    let scale = Axis::linear(all().fold(1.0, f64::min), all().fold(0.0, f64::max).max(0.01), 4.0);
     let mut html = format!(
-        "<p>Means of {measure} over parts of the queries; dots from 0.</p>\n{}<div class=\"pair\">",
+        "<p>Means of {measure} over parts of the queries, drawn from {} to {}.</p>\n{}<div class=\"pair\">",
+        Axis::tick(scale.low),
+        Axis::tick(scale.high),
         legend(names)
     );
     for table in &tables {
-        let max = table.means.iter().flatten().copied().filter(|mean| mean.is_finite()).fold(0.0, f64::max);
-        let mut rows = String::new();
-        for (part_idx, (part, num_queries)) in table.parts.iter().enumerate() {
-            let means: Vec<(usize, f64, String)> = table
-                .means
-                .iter()
-                .zip(&comparison.plans)
-                .enumerate()
-                .map(|(idx, (means, plan))| {
-                    let mean = means.get(part_idx).copied().unwrap_or(f64::NAN);
-                    (idx, mean, format!("{} {}", plan.name, value(mean)))
-                })
-                .collect();
-            rows += &format!(
-                "<tr><th scope=\"row\">{}</th><td class=\"quiet\">{num_queries}</td><td class=\"wide\">{}</td></tr>",
-                escape(part),
-                dots(&means, max)
-            );
-        }
+        let rows: String = (0..table.parts.len()).map(|part| slice_row(comparison, table, part, &scale)).collect();
         html += &format!(
-            "<figure><figcaption>By {}</figcaption><div class=\"scroll\"><table class=\"bars\"><thead><tr>{}</tr></thead><tbody>{rows}</tbody></table></div></figure>\n",
-            escape(table.by),
-            header(&[escape(table.by), "Queries".to_string(), format!("{measure}, 0 to {}", value(max))])
+            "<figure><figcaption>By {}</figcaption><div class=\"scroll\"><table class=\"bars\"><caption class=\"sr\">By {0}</caption>\
+             <tbody>{rows}</tbody></table></div></figure>\n",
+            escape(table.by)
         );
     }
     html += "</div>\n";
@@ -259,4 +245,18 @@ pub(super) fn slices(comparison: &Comparison) -> String {
     html + "<details><summary>As numbers</summary>"
         + &table("Means over parts of the queries", &header(&cells), &rows)
         + "</details>\n"
+}
+
+fn slice_row(comparison: &Comparison, table: &SliceTable<'_>, part_idx: usize, scale: &Axis) -> String {
+    let Some((part, num_queries)) = table.parts.get(part_idx) else { return String::new() };
+    let of = |(idx, (means, plan)): (usize, (&Vec<f64>, &PlanResult))| {
+        let mean = means.get(part_idx).copied().unwrap_or(f64::NAN);
+        (idx, mean, format!("{} {}", plan.name, value(mean)))
+    };
+    let means: Vec<(usize, f64, String)> = table.means.iter().zip(&comparison.plans).enumerate().map(of).collect();
+    format!(
+        "<tr><th scope=\"row\">{} <small>n={num_queries}</small></th><td class=\"wide\">{}</td></tr>",
+        escape(part),
+        dots(&means, scale)
+    )
 }

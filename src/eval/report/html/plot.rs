@@ -107,11 +107,11 @@ pub(super) fn stacked(parts: &[(f64, &str, String)]) -> String {
     svg + "</svg>"
 }
 
-/// Dots of several series on one line from 0 to `max`.
-pub(super) fn dots(values: &[(usize, f64, String)], max: f64) -> String {
+/// Dots of several series on one line, on a scale.
+pub(super) fn dots(values: &[(usize, f64, String)], scale: &Axis) -> String {
     let mut svg = "<svg class=\"strip dots\" aria-hidden=\"true\"><line class=\"zero\" x1=\"0\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/>".to_string();
-    for (idx, value, title) in values.iter().filter(|(_, value, _)| value.is_finite() && max > 0.0) {
-        let x = at(0.02 + 0.96 * value / max);
+    for (idx, value, title) in values.iter().filter(|(_, value, _)| scale.holds(*value)) {
+        let x = at(0.01 + 0.98 * scale.share(*value));
         // Nested, since only an `svg` takes a percentage and a marker's shape needs a place.
         svg += &format!(
             "<svg class=\"{}\" x=\"{x}\" y=\"50%\" overflow=\"visible\">{}</svg>",
@@ -210,7 +210,8 @@ impl Axis {
         number.is_finite() && self.share(number).is_finite() && (-0.001..=1.001).contains(&self.share(number))
     }
 
-    fn tick(number: f64) -> String {
+    /// A tick's text.
+    pub(super) fn tick(number: f64) -> String {
         let text = format!("{number:.4}");
         let text = text.trim_end_matches('0').trim_end_matches('.');
         text.parse::<u64>().map_or_else(|_| super::escape::minus(text), super::super::wording::count)

@@ -17,7 +17,7 @@ fn pair(comparison: &Comparison, rows: &[&Complementarity]) -> String {
     let (first, second) = (escape(&first), escape(&second));
     let key = |class: &str, name: &str| {
         format!(
-            "<li><svg class=\"swatch\" viewBox=\"0 0 14 14\" aria-hidden=\"true\"><rect class=\"{class}\" x=\"1\" y=\"1\" width=\"12\" height=\"12\"/></svg> {name}</li>"
+            "<li><svg class=\"swatch\" viewBox=\"0 0 14 14\" aria-hidden=\"true\"><rect class=\"{class}\" x=\"1\" y=\"1\" width=\"12\" height=\"12\"/></svg>{name}</li>"
         )
     };
     let keys = key("first", &format!("only {first}"))
@@ -92,7 +92,7 @@ fn one(comparison: &Comparison, worth: &RerankingWorth) -> String {
     let advice = if worth.recommendation.is_empty() {
         String::new()
     } else {
-        format!("<strong>{}</strong> ", escape(&worth.recommendation))
+        format!("<strong>{}</strong> ", escape(&capitalised(&worth.recommendation)))
     };
     html += &format!("<div class=\"callout\"><p>{advice}</p><p>{sure}</p></div>\n");
     if worth.by_depth.is_empty() {
@@ -104,7 +104,7 @@ fn one(comparison: &Comparison, worth: &RerankingWorth) -> String {
     let cells =
         ["Depth", &measure, "95 % interval of the gain", "Gain / stay / lose", "", "Recall of candidates", "Added ms"];
     html + &table("Quality and time by re-ranking depth", &header(&cells.map(str::to_string)), &rows)
-        + "<p class=\"note\">Gain, stay, lose: shares of the queries that are better, equal or worse than without re-ranking. Recall of \
+        + "<p class=\"note\">The band is the 95 % interval of the gain, the dotted line is no re-ranking. Gain, stay, lose: shares of the queries that are better, equal or worse than without re-ranking. Recall of \
            candidates: the most that re-ranking could deliver.</p>\n"
 }
 
@@ -166,11 +166,7 @@ fn quality(comparison: &Comparison, worth: &RerankingWorth, idx: usize) -> Strin
         chart.over +=
             &format!("<line class=\"base\" x1=\"{x:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>", Chart::ENDS.1);
     }
-    format!(
-        "<figure><figcaption>{} against depth; the band is the 95 % interval of the gain, the dotted line is no re-ranking</figcaption>{}</figure>",
-        escape(&measure),
-        chart.svg()
-    )
+    format!("<figure><figcaption>{} against depth</figcaption>{}</figure>", escape(&measure), chart.svg())
 }
 
 fn time(worth: &RerankingWorth, idx: usize) -> String {
@@ -189,4 +185,9 @@ fn time(worth: &RerankingWorth, idx: usize) -> String {
         over: String::new(),
     };
     format!("<figure><figcaption>Time that re-ranking adds to a query</figcaption>{}</figure>", chart.svg())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
