@@ -93,8 +93,7 @@ pub(super) fn run(args: &TuneArgs, models: &Arc<Models>) -> anyhow::Result<()> {
         None => cached_index::open_or_build(&wanted(args, &dataset, &plan), models)?,
     };
     let searcher = Searcher::open(&opened.index)?;
-    let collector =
-        Collector::new(&searcher, models, &dataset.queries).at_least(deepest()).checking(interrupt::check);
+    let collector = Collector::new(&searcher, models, &dataset.queries).at_least(deepest()).checking(interrupt::check);
     let context = searcher.plan_context(models.default_cross_encoder());
     let ids: Vec<String> = dataset.queries.iter().map(|(id, _)| id.clone()).collect();
     let num_queries = ids.len();
@@ -134,7 +133,9 @@ fn one_measure(text: &str) -> Result<Measure> {
     let mut measures = Measure::parse_list(text)?;
     match (measures.pop(), measures.is_empty()) {
         (Some(measure), true) => Ok(measure),
-        (Some(_) | None, _) => Err(Error::invalid_input(format!("{text:?} is several measures; tuning has one aim, name one"))),
+        (Some(_) | None, _) => {
+            Err(Error::invalid_input(format!("{text:?} is several measures; tuning has one aim, name one")))
+        }
     }
 }
 
@@ -157,8 +158,9 @@ fn check_places(args: &TuneArgs) -> Result<()> {
 fn text_of(plan: &Plan, file: &Path) -> Result<String> {
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     if matches!(ending.as_deref(), Some("yaml" | "yml")) {
-        return serde_norway::to_string(plan)
-            .map_err(|source| Error::new(ErrorKind::Internal, "the plan cannot be written as YAML").with_source(source));
+        return serde_norway::to_string(plan).map_err(|source| {
+            Error::new(ErrorKind::Internal, "the plan cannot be written as YAML").with_source(source)
+        });
     }
     let mut text = serde_json::to_string_pretty(plan)
         .map_err(|source| Error::new(ErrorKind::Internal, "the plan cannot be written as JSON").with_source(source))?;

@@ -76,13 +76,7 @@ pub fn choose(values: &mut dyn Values, space: &Space, training: &[usize], seed: 
 
 /// Values of the training queries, without re-ranking where the axis is about what comes before it: so the cross-encoder reads
 /// only what the chosen fusion returns.
-fn on(
-    values: &mut dyn Values,
-    space: &Space,
-    axis: Axis,
-    setting: &Setting,
-    training: &[usize],
-) -> Result<Vec<f64>> {
+fn on(values: &mut dyn Values, space: &Space, axis: Axis, setting: &Setting, training: &[usize]) -> Result<Vec<f64>> {
     let found = if space.reranks && axis != Axis::RerankWeight {
         values.values(&setting.without_reranking())?
     } else {
@@ -157,9 +151,9 @@ fn best_share(shares: &[f64], gains: &[Vec<f64>], sample: &[usize]) -> f64 {
         .iter()
         .map(|share| {
             let weights = shares.iter().map(|other| (-((share - other) / KERNEL_DEVIATION).powi(2) / 2.0).exp());
-            let (sum, total) = weights.zip(&means).fold((0.0, 0.0), |(sum, total), (weight, mean)| {
-                (sum + weight * mean, total + weight)
-            });
+            let (sum, total) = weights
+                .zip(&means)
+                .fold((0.0, 0.0), |(sum, total), (weight, mean)| (sum + weight * mean, total + weight));
             sum / total
         })
         .collect();
@@ -191,9 +185,9 @@ fn choose_value(
     let changed = gain > 1e-9 && gain > threshold;
     let value = setting.value(axis);
     let why = if changed {
-        format!("{value} gains {gain:+.4}, more than the {threshold:.4} that chance may bring")
+        format!("{value} gains {gain:+.4} on the queries tuned on, more than the {threshold:.4} that chance may bring")
     } else if gain > 0.0 {
-        format!("{value} gains {gain:+.4}, which may be chance (up to {threshold:.4})")
+        format!("{value} gains {gain:+.4} on the queries tuned on, which may be chance (up to {threshold:.4})")
     } else {
         "no value gains".to_string()
     };

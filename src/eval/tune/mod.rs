@@ -254,7 +254,8 @@ fn power_of_alternative(values: &mut dyn Values, space: &Space, name: &str) -> R
 /// The plan with the setting, and a name that says so.
 fn tuned_plan(plan: &Plan, name: &str, setting: &Setting) -> Result<Plan> {
     let mut tuned = setting.apply(plan)?;
-    tuned.name = Some(if setting.is_default() || name.ends_with("-tuned") { name.into() } else { format!("{name}-tuned") });
+    tuned.name =
+        Some(if setting.is_default() || name.ends_with("-tuned") { name.into() } else { format!("{name}-tuned") });
     Ok(tuned)
 }
 

@@ -14,10 +14,7 @@ pub(super) fn warnings(tuned: &Tuned) -> Vec<String> {
     if power.detectable > TYPICAL_GAIN {
         let mut text = format!(
             "{} queries are few: they tell plans apart ({} and {}) that differ by {:.3} or more (p < .05 in four of five trials)",
-            tuned.num_queries,
-            tuned.power_between[0],
-            tuned.power_between[1],
-            power.detectable
+            tuned.num_queries, tuned.power_between[0], tuned.power_between[1], power.detectable
         );
         if let Some(needed) = power.queries_needed.filter(|&needed| needed > tuned.num_queries as u64) {
             text += &format!("; a difference as large as the one seen takes {needed} queries");
@@ -41,7 +38,8 @@ pub(super) fn warnings(tuned: &Tuned) -> Vec<String> {
         if let Some(above) = &row.tuned_above
             && above.interval[1] < 0.0
         {
-            warnings.push(format!("{} is better than the tuned plan by {:.4} on held-out queries", row.name, -above.mean));
+            warnings
+                .push(format!("{} is better than the tuned plan by {:.4} on held-out queries", row.name, -above.mean));
         }
     }
     warnings
@@ -84,7 +82,10 @@ pub fn table(tuned: &Tuned) -> String {
             fold.choice.clone(),
         ]
     };
-    text += &grid(&["fold", "tuned on/held out", "as it was", "tuned", "choice"], (1..).zip(&tuned.folds).map(fold).collect());
+    text += &grid(
+        &["fold", "tuned on/held out", "as it was", "tuned", "choice"],
+        (1..).zip(&tuned.folds).map(fold).collect(),
+    );
     text.push('\n');
     for step in &tuned.steps {
         text += &format!("{}: {}: {}\n", step.axis, if step.changed { "changed" } else { "kept" }, step.why);
@@ -136,8 +137,7 @@ pub fn simulation_table(simulation: &Simulation) -> String {
         &["tuned against", &simulation.measure, "gain", "worst", "best", "losses", "95 % over queries", "p"],
         simulation.against.iter().map(row).collect(),
     );
-    let choices: Vec<String> =
-        simulation.choices.iter().map(|(choice, count)| format!("{choice} ({count})")).collect();
+    let choices: Vec<String> = simulation.choices.iter().map(|(choice, count)| format!("{choice} ({count})")).collect();
     text += &format!("\nchoices: {}\n", choices.join(", "));
     text
 }
@@ -149,8 +149,7 @@ fn grid(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..header.len()).map(|column| width(column).unwrap_or(0)).collect();
     let line = |cells: &Vec<String>| {
-        let padded: Vec<String> =
-            cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
         format!("{}\n", padded.join("  ").trim_end())
     };
     lines.iter().map(line).collect()

@@ -125,7 +125,8 @@ pub fn simulate(
         }
     }
     // A query that every draw tuned on is reported by none.
-    let tuned_by_query: Vec<f64> = sums.iter().map(|(sum, count)| if *count > 0.0 { sum / count } else { f64::NAN }).collect();
+    let tuned_by_query: Vec<f64> =
+        sums.iter().map(|(sum, count)| if *count > 0.0 { sum / count } else { f64::NAN }).collect();
     let against = others
         .iter()
         .zip(&other_means)

@@ -167,10 +167,9 @@ impl Space {
         }
         if resolved.legs.len() > 1 {
             let (normalizer, constant) = match resolved.fusion {
-                Some(ResolvedFusion::WeightedSum { normalizer }) => (
-                    serde_json::to_value(normalizer).ok().and_then(|name| Some(name.as_str()?.to_string())),
-                    None,
-                ),
+                Some(ResolvedFusion::WeightedSum { normalizer }) => {
+                    (serde_json::to_value(normalizer).ok().and_then(|name| Some(name.as_str()?.to_string())), None)
+                }
                 Some(ResolvedFusion::Rrf(rrf)) => (None, Some(rrf.rank_constant.to_string())),
                 None => (None, None),
             };
@@ -221,7 +220,9 @@ impl Space {
     pub fn first_axis(&self) -> Vec<Setting> {
         let none = Setting::default();
         match (self.share, self.axes.first()) {
-            (Some(own), _) => self.shares().into_iter().filter(|&share| share != own).map(|share| none.with_share(share)).collect(),
+            (Some(own), _) => {
+                self.shares().into_iter().filter(|&share| share != own).map(|share| none.with_share(share)).collect()
+            }
             (None, Some((axis, _))) => self.along(*axis, &none),
             (None, None) => Vec::new(),
         }
