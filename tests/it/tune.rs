@@ -75,6 +75,22 @@ fn a_lexical_plan_is_tuned_without_vectors() {
 }
 
 #[test]
+fn a_re_ranker_that_does_not_pay_is_left_out_or_kept_but_always_weighed() {
+    let place = place();
+    place.write(
+        "reranked.json",
+        r#"{"legs": [{"lexical": {}}, {"dense": {}}], "rerank": {"model": "tiny-cross-encoder", "rerank_depth": 5, "weight": 1.0}}"#,
+    );
+    let args =
+        ["--plan", "reranked.json", "--queries-limit", "20", "--folds", "2", "--out", "plan.json", "--json", "-"];
+    let report = tune(&place, &args).json();
+    let steps = report["steps"].as_array().unwrap();
+    assert_eq!(steps.last().unwrap()["axis"], "rerank.weight", "{steps:?}");
+    let args = ["search", "a.idx", "wing", "--plan", "plan.json", "--json", "--models-dir", &fixture("models")];
+    assert!(!place.run(&args).json()["hits"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn trials_compare_the_tuned_plan_with_the_plan_and_both_legs() {
     let place = place();
     let outcome = tune(&place, &["--simulate", "20x3", "--json", "trials.json"]).succeeds();

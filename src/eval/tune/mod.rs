@@ -131,7 +131,7 @@ pub fn tune(scorer: &mut Scorer<'_>, dataset: &str, num_queries: usize, options:
     check(num_queries, options.num_folds)?;
     let plan = scorer.plan();
     let resolved = scorer.resolve_as_written(plan)?;
-    let space = Space::of(plan, &resolved);
+    let space = scorer.space()?;
     if space.is_empty() {
         return Err(Error::invalid_input("the plan has nothing to tune; it needs legs"));
     }
@@ -144,9 +144,10 @@ pub fn tune(scorer: &mut Scorer<'_>, dataset: &str, num_queries: usize, options:
     let all: Vec<usize> = (0..num_queries).collect();
     let Choice { setting, steps } = choose(scorer, &space, &all, options.seed)?;
     let default = scorer.values(&Setting::default())?;
-    let (power, power_between) = match validated.tuned == *default {
-        false => (power::power(&differences(&default, &validated.tuned)), ["tuned".to_string(), name.clone()]),
-        true => power_of_alternative(scorer, &space, &name)?,
+    let (power, power_between) = if validated.tuned == *default {
+        power_of_alternative(scorer, &space, &name)?
+    } else {
+        (power::power(&differences(&default, &validated.tuned)), ["tuned".to_string(), name.clone()])
     };
     let held_out = held_out(&name, &validated.tuned, &default, &legs);
     let mut tuned = Tuned {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::choose::choose;
 use super::folds::{all_but, shuffled};
-use super::space::{Setting, Space};
+use super::space::Setting;
 use super::values::{Scorer, Values, legs_alone};
 use super::{LEAST_QUERIES, mean_of};
 use crate::error::{Error, Result};
@@ -98,7 +98,7 @@ pub fn simulate(
     }
     let plan = scorer.plan();
     let resolved = scorer.resolve_as_written(plan)?;
-    let space = Space::of(plan, &resolved);
+    let space = scorer.space()?;
     let mut others = vec![(resolved.name.clone(), scorer.values(&Setting::default())?.to_vec())];
     for (name, plan) in legs_alone(plan, &resolved) {
         others.push((name, scorer.of_plan(&plan)?));

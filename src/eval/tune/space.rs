@@ -146,8 +146,8 @@ pub struct Space {
 }
 
 impl Space {
-    /// The axes of a plan; `resolved` is the same plan, with its defaults.
-    pub fn of(plan: &Plan, resolved: &ResolvedPlan) -> Self {
+    /// The axes of a plan; `resolved` is the same plan, with its defaults. Values with which the plan does not run are left out.
+    pub fn of(plan: &Plan, resolved: &ResolvedPlan, runs: &dyn Fn(&Plan) -> bool) -> Self {
         let is_lexical = |leg: &&crate::plan::ResolvedLeg| matches!(leg.kind, ResolvedLegKind::Lexical(_));
         let weight = |wanted: bool| -> f64 {
             resolved.legs.iter().filter(|leg| is_lexical(leg) == wanted).map(|leg| leg.weight).sum()
@@ -201,6 +201,13 @@ impl Space {
             let own = rerank.weight.map_or_else(|| "none".to_string(), |weight| weight.to_string());
             owns.insert(Axis::RerankWeight, own.clone());
             axes.push((Axis::RerankWeight, strings("rerank.weight", &RERANK_WEIGHTS, Some(own))));
+        }
+        let none = Setting::default();
+        for (axis, values) in &mut axes {
+            let fits = |(key, value): &(&'static str, String)| {
+                none.with(*axis, key, value.clone()).apply(plan).is_ok_and(|plan| runs(&plan))
+            };
+            values.retain(fits);
         }
         axes.retain(|(_, values)| !values.is_empty());
         Self { share, axes, own: owns, reranks: resolved.rerank.is_some() }

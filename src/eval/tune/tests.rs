@@ -54,7 +54,7 @@ fn hybrid() -> (Plan, Space) {
     context.default_lexical_fields = vec!["text".into()];
     context.dense_fields = vec![DenseField { name: "meaning".into(), embeds_queries: true }];
     let resolved = plan.resolve(&context).unwrap();
-    let space = Space::of(&plan, &resolved);
+    let space = Space::of(&plan, &resolved, &|plan| plan.resolve(&context).is_ok());
     (plan, space)
 }
 
@@ -99,7 +99,7 @@ fn a_re_ranked_plan_may_lose_its_re_ranker_and_a_single_leg_has_no_share() {
     context.default_cross_encoder = Some("reader".into());
     let mut plan = Plan::named("lexical").unwrap();
     plan.rerank = Plan::named("hybrid-rerank").unwrap().rerank;
-    let space = Space::of(&plan, &plan.resolve(&context).unwrap());
+    let space = Space::of(&plan, &plan.resolve(&context).unwrap(), &|plan| plan.resolve(&context).is_ok());
     assert_eq!(space.share, None);
     assert_eq!(space.axes().collect::<Vec<_>>(), [Axis::K1, Axis::B, Axis::Depth, Axis::RerankWeight]);
     assert_eq!(space.own(Axis::RerankWeight), "0.5");
@@ -111,6 +111,19 @@ fn a_re_ranked_plan_may_lose_its_re_ranker_and_a_single_leg_has_no_share() {
     let weights: Vec<Option<Option<f64>>> =
         plans.iter().map(|plan| plan.rerank.as_ref().map(|rerank| rerank.weight)).collect();
     assert_eq!(weights, [None, Some(Some(0.1)), Some(Some(0.25)), Some(Some(1.0)), Some(None)]);
+}
+
+#[test]
+fn values_that_the_plan_cannot_run_with_are_not_tried() {
+    let mut context = PlanContext::default();
+    context.lexical_fields = vec!["text".into()];
+    context.default_lexical_fields = vec!["text".into()];
+    context.default_cross_encoder = Some("reader".into());
+    let plan = Plan::parse(r#"{"legs": [{"lexical": {"depth": 300}}], "rerank": {"rerank_depth": 250}}"#).unwrap();
+    let space = Space::of(&plan, &plan.resolve(&context).unwrap(), &|plan| plan.resolve(&context).is_ok());
+    let depths: Vec<String> =
+        space.along(Axis::Depth, &Setting::default()).iter().map(|setting| setting.value(Axis::Depth)).collect();
+    assert_eq!(depths, ["400"]);
 }
 
 #[test]

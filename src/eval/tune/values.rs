@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::space::Setting;
+use super::space::{Setting, Space};
 use crate::error::Result;
 use crate::eval::dataset::Judgments;
 use crate::eval::measures::Measure;
@@ -65,6 +65,15 @@ impl<'a> Scorer<'a> {
     /// As [`Plan::resolve`].
     pub fn resolve_as_written(&self, plan: &Plan) -> Result<ResolvedPlan> {
         plan.resolve(&self.context)
+    }
+
+    /// What can be tuned of the plan.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn space(&self) -> Result<Space> {
+        let runs = |plan: &Plan| self.resolve(plan).is_ok() && self.resolve_as_written(plan).is_ok();
+        Ok(Space::of(self.plan, &self.resolve_as_written(self.plan)?, &runs))
     }
 
     /// A plan as it is evaluated: with as many hits as the measure looks at.
