@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(num_paired(&first, &all[1].values[0]), 4);
         let intervals = intervals(&all, &["map".to_string()]);
         let [low, high] = intervals[0]["map"];
-        assert!(0.1 <= low && low < 0.3 && 0.3 < high && high <= 0.5);
+        assert!((0.1..0.3).contains(&low) && high > 0.3 && high <= 0.5, "{low} to {high}");
         assert_eq!(intervals[3]["map"], [0.0, 0.0]);
     }
 }
