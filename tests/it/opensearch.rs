@@ -225,7 +225,7 @@ fn a_real_opensearch_stands_in_the_same_table() {
     // What it refuses is said in its own words.
     let eval = |plan: &str| place.run(&["eval", &fixture("cranfield"), "--index", "cran.idx", "--plans", plan]);
     let missing = format!("{}/nope", node.url);
-    eval(&missing).fails(5, &[&missing, "answered 404: no such index [nope]"]);
+    eval(&missing).fails(4, &["none of the plans can run", &missing, "answered 404: no such index [nope]"]);
     let file = json!({"url": url, "template": {"query": {"mtch": {"all_text": "{{query}}"}}}});
     place.write("typo.json", file.to_string());
     eval("typo.json").fails(4, &["answered 400: unknown query [mtch] did you mean"]);

@@ -23,7 +23,7 @@ use crate::search::batch;
 const RUN_DEPTH: usize = 100;
 
 /// How deep legs are compared with each other.
-pub(super) const LEG_DEPTH: usize = 1000;
+const LEG_DEPTH: usize = 1000;
 
 /// How many candidates a study of re-ranking reads.
 const STUDY_DEPTH: usize = 200;
@@ -61,6 +61,10 @@ pub(super) fn run_plan(
     ran: &mut Ran,
 ) -> Result<Timing> {
     let plan = resolve(work, &engine.searcher, &row.plan)?;
+    // First, so that the plan itself finds its legs retrieved deep enough.
+    if work.compares_legs && !row.is_swept {
+        add_legs(collector, &plan, work.queries, &mut ran.legs)?;
+    }
     let mut warnings = Vec::new();
     let mut reading = None;
     if let Some(rerank) = &plan.rerank {
@@ -76,9 +80,6 @@ pub(super) fn run_plan(
     let run = collector.run(&plan)?;
     let sample = if row.is_swept { Sample::small() } else { Sample::of(&plan) };
     let timing = time(work, engine, &plan, sample)?;
-    if work.compares_legs && !row.is_swept {
-        add_legs(collector, &plan, work.queries, &mut ran.legs)?;
-    }
     if let Some(mut reading) = reading {
         let depth = reading.by_query.values().map(|(_, logits)| logits.len()).max().unwrap_or(0);
         let ms = timing.ms_per_candidate.map(|ms| ms * depth as f64);

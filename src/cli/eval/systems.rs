@@ -7,7 +7,7 @@ use super::EvalArgs;
 use super::collection::Collection;
 use super::engines::{facts, open_engines};
 use super::other_systems::{ask, read_run};
-use super::plans::{LEG_DEPTH, Work, dense_recall_of, latency_condition, run_depth, run_plan};
+use super::plans::{Work, dense_recall_of, latency_condition, run_depth, run_plan};
 use super::rows::Row;
 use crate::error::{Error, ErrorKind};
 use crate::eval::compare::{Reading, System};
@@ -48,12 +48,11 @@ pub(super) fn run(
     let num_legs = rows.iter().map(|row| if let Row::Plan(row) = row { row.plan.legs.len() } else { 0 }).sum::<usize>();
     let compares_legs = num_legs > 1;
     let work = Work { args, models, queries: &collection.queries, among: among.as_ref(), size, compares_legs };
-    let least = if compares_legs { LEG_DEPTH } else { 0 };
     let mut collectors: Vec<Collector<'_>> = engines
         .iter()
         .map(|engine| {
             let collector = Collector::new(&engine.searcher, models, &collection.queries);
-            collector.among(among.as_ref()).at_least(least).checking(interrupt::check)
+            collector.among(among.as_ref()).checking(interrupt::check)
         })
         .collect();
     let mut timed = Vec::new();

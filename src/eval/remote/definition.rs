@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -82,7 +83,8 @@ fn engine(
     let tls = tls(&file.ca_file, file.verify_certificate, folder)?;
     let agent = agent(&endpoint, timeout, tls);
     let name = file.name.unwrap_or_else(|| stem.to_string());
-    Ok(RemoteEngine { name, endpoint, template, headers, id_field: file.id_field, timeout, agent })
+    let is_connected = AtomicBool::new(false);
+    Ok(RemoteEngine { name, endpoint, template, headers, id_field: file.id_field, timeout, agent, is_connected })
 }
 
 /// A header that cannot be sent is named before anything is, and without its value.

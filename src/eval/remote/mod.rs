@@ -120,7 +120,7 @@ impl RemoteEngine {
     ) -> Result<(Run, Vec<f64>)> {
         let mut rankings = Rankings::with_capacity(queries.len());
         let mut latencies_ms = Vec::with_capacity(queries.len());
-        for (idx, (id, text)) in queries.iter().enumerate() {
+        for (num_done, (id, text)) in (1..).zip(queries) {
             let in_query = |error: Error| {
                 let message = format!("query {id}: {}", error.message());
                 Error::new(error.kind(), message).with_source(error)
@@ -131,7 +131,7 @@ impl RemoteEngine {
             let (ranking, latency_ms) = self.ask(text, depth).map_err(in_query)?;
             rankings.insert(id.clone(), ranking);
             latencies_ms.push(latency_ms);
-            progress(idx + 1);
+            progress(num_done);
         }
         Ok((Run { name: self.name.clone(), rankings }, latencies_ms))
     }
