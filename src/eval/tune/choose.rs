@@ -1,10 +1,11 @@
 //! Training queries to a setting, shrunk towards the plan as it was.
 //!
-//! The lexical share comes first. Its utility is smoothed along the share, as neighbours say almost the same (by a local parabola, which
-//! has no bias towards the ends, where the legs stand alone). The best share of each bootstrap sample of the training queries gives a best share and its variance `v`. A normal prior around the plan's own share (deviation
-//! [`PRIOR_DEVIATION`], from the best shares of ten collections) then makes the posterior mean: the way to the best share is gone by the
-//! part `prior^2 / (prior^2 + v)`. Few queries, or a flat utility, give a large `v` and move little; many queries give all of it. Last, it is
-//! shortened where not nearly all samples gain by it ([`SURE`]).
+//! The lexical share comes first. Its utility is smoothed along the share, as neighbours say almost the same (by a local
+//! parabola, which has no bias towards the ends, where the legs stand alone). The best share of each bootstrap sample of the
+//! training queries gives a best share and its variance `v`. A normal prior around the plan's own share (deviation
+//! [`PRIOR_DEVIATION`], from the best shares of ten collections) then makes the posterior mean: the way to the best share is
+//! gone by the part `prior^2 / (prior^2 + v)`. Few queries, or a flat utility, give a large `v` and move little; many queries
+//! give all of it. Last, it is shortened where not nearly all samples gain by it ([`SURE`]).
 //!
 //! Every further axis must pay for itself: it is changed only where the gain of its best value is significant (one-sided t-test at 5
 //! percent, Bonferroni-corrected over the values tried).
