@@ -20,13 +20,13 @@ use crate::retrieve::Searcher;
 
 /// Finds a plan's numbers on judged queries, and writes the plan
 ///
-/// Tunes the lexical share of the fusion, the fusion itself (normaliser, or reciprocal rank fusion's k), BM25's k1 and b, the legs'
-/// depth and the re-ranker's weight. The score that is reported is of held-out queries: each fold is scored by what was chosen on the
-/// others. The plan moves only as far as the data say so; with few queries it stays near what it was. Fifty judged queries are worth it
-/// (`bifocal judge` makes them).
+/// Tunes the lexical share of the fusion, the fusion itself (normaliser, or reciprocal rank fusion's k), BM25's k1 and b, the
+/// legs' depth and the re-ranker's weight. The score that is reported is of held-out queries: each fold is scored by what was
+/// chosen on the others. The plan moves only as far as the data say so; with few queries it stays near what it was. Fifty
+/// judged queries are worth it (`bifocal judge` makes them).
 ///
-/// The collection is a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/NAME.tsv. Its corpus is indexed once and the index
-/// kept in the cache folder, or --index names one.
+/// The collection is a folder in BEIR layout: corpus.jsonl, queries.jsonl, qrels/NAME.tsv. Its corpus is indexed once and the
+/// index kept in the cache folder, or --index names one.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  bifocal tune fixtures/cranfield --out plan.json\n  bifocal tune fixtures/cranfield --index cranfield.idx --plan hybrid-rerank --out plan.yaml --json report.json\n  bifocal tune fixtures/cranfield --simulate 50x20\n  bifocal eval fixtures/cranfield --plans hybrid,plan.json"
@@ -67,8 +67,8 @@ pub(super) struct TuneArgs {
     /// Which judgments: NAME is the file qrels/NAME.tsv of the collection
     #[arg(long, value_name = "NAME", default_value = "test")]
     qrels: String,
-    /// Shows what tuning is worth here instead: QUERIESxDRAWS tunes on so many random queries and reports on all others, again and
-    /// again; writes no plan
+    /// Shows what tuning is worth here instead: QUERIESxDRAWS tunes on so many random queries and reports on all others,
+    /// again and again; writes no plan
     #[arg(long, value_name = "50x20", conflicts_with_all = ["out", "queries_limit"])]
     simulate: Option<Trials>,
     /// Writes everything as JSON to this file, `-` for standard output

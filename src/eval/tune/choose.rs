@@ -7,10 +7,11 @@
 //! gone by the part `prior^2 / (prior^2 + v)`. Few queries, or a flat utility, give a large `v` and move little; many queries
 //! give all of it. Last, it is shortened where not nearly all samples gain by it ([`SURE`]).
 //!
-//! Every further axis must pay for itself: it is changed only where the gain of its best value is significant (one-sided t-test at 5
-//! percent, Bonferroni-corrected over the values tried).
+//! Every further axis must pay for itself: it is changed only where the gain of its best value is significant (one-sided
+//! t-test at 5 percent, Bonferroni-corrected over the values tried).
 //!
-//! Source: Efron and Morris, JASA 70(350), 1975 (shrinkage); Breiman, Machine Learning 24(2), 1996 (averages over bootstrap samples).
+//! Source: Efron and Morris, JASA 70(350), 1975 (shrinkage); Breiman, Machine Learning 24(2), 1996 (averages over bootstrap
+//! samples).
 
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -22,16 +23,16 @@ use crate::error::Result;
 
 /// How far best lexical shares lie from the default one: over ten collections they ran from .1 to .7, .4 the best single one.
 const PRIOR_DEVIATION: f64 = 0.2;
-/// The Gaussian kernel's deviation of the local parabola through the utilities. With 50 random queries of four collections, .3 lost
-/// least and gained most of .1 to .3; parabolas that are drawn through less of the curve follow the noise.
+/// The Gaussian kernel's deviation of the local parabola through the utilities. With 50 random queries of four collections,
+/// .3 lost least and gained most of .1 to .3; parabolas that are drawn through less of the curve follow the noise.
 const KERNEL_DEVIATION: f64 = 0.3;
 /// Bootstrap samples of the training queries.
 const NUM_SAMPLES: usize = 400;
 /// A share that is nearer than this to the plan's own is no change: less than the shares that are tried lie apart.
 const SMALLEST_MOVE: f64 = 0.05;
-/// Where this part of the bootstrap samples gains by the posterior mean, it is trusted in full; where half of them do, not at all; between
-/// the two by so much. On eight pairs of a collection and a bi-encoder, a limit under which nothing moved lost more where the share had
-/// to change.
+/// Where this part of the bootstrap samples gains by the posterior mean, it is trusted in full; where half of them do, not at
+/// all; between the two by so much. On eight pairs of a collection and a bi-encoder, a limit under which nothing moved lost
+/// more where the share had to change.
 const SURE: f64 = 0.9;
 /// The level at which a further axis must gain.
 const LEVEL: f64 = 0.05;
@@ -79,8 +80,8 @@ pub fn choose(values: &mut dyn Values, space: &Space, training: &[usize], seed: 
     Ok(choice)
 }
 
-/// Values of the training queries, without re-ranking where the axis is about what comes before it: so the cross-encoder reads
-/// only what the chosen fusion returns.
+/// Values of the training queries, without re-ranking where the axis is about what comes before it: so the cross-encoder
+/// reads only what the chosen fusion returns.
 fn on(values: &mut dyn Values, space: &Space, axis: Axis, setting: &Setting, training: &[usize]) -> Result<Vec<f64>> {
     let found = if space.reranks && axis != Axis::RerankWeight {
         values.values(&setting.without_reranking())?
@@ -163,8 +164,8 @@ fn best_share(shares: &[f64], smoother: &[Vec<f64>], gains: &[Vec<f64>], sample:
     best.iter().sum::<f64>() / best.len().max(1) as f64
 }
 
-/// What each utility adds to each smoothed one: the values at `shares` of the parabolas that fit best around them, by least squares with
-/// Gaussian weights. It leaves parabolas as they are.
+/// What each utility adds to each smoothed one: the values at `shares` of the parabolas that fit best around them, by least
+/// squares with Gaussian weights. It leaves parabolas as they are.
 ///
 /// Source: Fan and Gijbels, Local Polynomial Modelling and Its Applications, 1996, section 3.1.
 fn smoother(shares: &[f64]) -> Vec<Vec<f64>> {

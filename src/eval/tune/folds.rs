@@ -1,7 +1,7 @@
 //! Queries into folds.
 
-/// Parts of `0..num_queries`: every query is in exactly one, sizes differ by at most one, each ascending. The same seed gives the
-/// same folds. There are never more folds than queries.
+/// Parts of `0..num_queries`: every query is in exactly one, sizes differ by at most one, each ascending. The same seed gives
+/// the same folds. There are never more folds than queries.
 pub fn folds(num_queries: usize, num_folds: usize, seed: u64) -> Vec<Vec<usize>> {
     let num_folds = num_folds.clamp(1, num_queries.max(1));
     let mut folds = vec![Vec::new(); num_folds];

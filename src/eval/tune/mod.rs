@@ -1,10 +1,12 @@
 //! A plan's numbers found on judged queries, by cross-validation, shrunk towards the plan as it was.
 //!
-//! In: a plan, an index and judged queries. Out: a [`Tuned`] plan with its *held-out* score: in each fold the whole choice is made anew on
-//! the other folds' queries, and scored on the fold's own. Invariant: a choice never looks at a query that it is scored on.
+//! In: a plan, an index and judged queries. Out: a [`Tuned`] plan with its *held-out* score: in each fold the whole choice is
+//! made anew on the other folds' queries, and scored on the fold's own. Invariant: a choice never looks at a query that it is
+//! scored on.
 //!
-//! Read next: [`space`] (what is tried), [`choose`](mod@choose) (how it is chosen, and why so carefully), [`folds`], [`power`] (whether there
-//! are enough queries), [`simulate`] (whether the method keeps its promise on a collection), [`report`] (in words).
+//! Read next: [`space`] (what is tried), [`choose`](mod@choose) (how it is chosen, and why so carefully), [`folds`],
+//! [`power`] (whether there are enough queries), [`simulate`] (whether the method keeps its promise on a collection),
+//! [`report`] (in words).
 
 pub mod choose;
 pub mod folds;
@@ -126,7 +128,8 @@ pub struct TuneOptions {
 /// Tunes the scorer's plan on its queries.
 ///
 /// # Errors
-/// `InvalidInput` with fewer than [`LEAST_QUERIES`] queries or 2 folds, or where the plan has nothing to tune; what searching fails with.
+/// `InvalidInput` with fewer than [`LEAST_QUERIES`] queries or 2 folds, or where the plan has nothing to tune; what searching
+/// fails with.
 pub fn tune(scorer: &mut Scorer<'_>, dataset: &str, num_queries: usize, options: TuneOptions) -> Result<Tuned> {
     check(num_queries, options.num_folds)?;
     let plan = scorer.plan();

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 /// Standard normal quantiles for a two-sided test at 5 percent with a power of 80 percent: 1.960 and .842.
 ///
-/// Source: Sakai, Information Retrieval Journal 19(3), 2016, "Statistical significance, power, and sample sizes"; the t distribution
-/// adds little from 20 queries on.
+/// Source: Sakai, Information Retrieval Journal 19(3), 2016, "Statistical significance, power, and sample sizes"; the t
+/// distribution adds little from 20 queries on.
 const QUANTILES: f64 = 1.959_964 + 0.841_621;
 
 /// What a number of queries can tell.
@@ -17,7 +17,8 @@ pub struct Power {
     pub deviation: f64,
     /// The smallest true mean difference that so many queries find (p < .05, two-sided) in four of five trials.
     pub detectable: f64,
-    /// Queries that would find a true difference as large as the one seen, in four of five trials; `None` where none was seen.
+    /// Queries that would find a true difference as large as the one seen, in four of five trials; `None` where none was
+    /// seen.
     pub queries_needed: Option<u64>,
 }
 

@@ -3,8 +3,8 @@
 use super::simulate::Simulation;
 use super::{Difference, HeldOut, Tuned};
 
-/// Differences that tuning typically brings: .020 nDCG@10 over ten collections by the lexical share alone (`design.md`). Queries that cannot
-/// tell so much deserve a warning.
+/// Differences that tuning typically brings: .020 nDCG@10 over ten collections by the lexical share alone (`design.md`).
+/// Queries that cannot tell so much deserve a warning.
 const TYPICAL_GAIN: f64 = 0.02;
 
 /// What to be careful about.

@@ -1,4 +1,5 @@
-//! Whether tuning keeps its promise on a collection: a few random queries to tune on, all others to report on, again and again.
+//! Whether tuning keeps its promise on a collection: a few random queries to tune on, all others to report on, again and
+//! again.
 
 use std::collections::BTreeMap;
 

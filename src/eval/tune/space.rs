@@ -137,7 +137,8 @@ impl fmt::Display for Setting {
 pub struct Space {
     /// The plan's lexical share in percent; `None` where it does not fuse lexical with dense legs.
     pub share: Option<usize>,
-    /// The axes that the plan has beside the share, with their values, each as (key, value). The plan's own value is not among them.
+    /// The axes that the plan has beside the share, with their values, each as (key, value). The plan's own value is not
+    /// among them.
     axes: Vec<(Axis, Vec<(&'static str, String)>)>,
     /// What the plan itself says, by axis; `default` where it says nothing.
     own: BTreeMap<Axis, String>,
@@ -146,7 +147,8 @@ pub struct Space {
 }
 
 impl Space {
-    /// The axes of a plan; `resolved` is the same plan, with its defaults. Values with which the plan does not run are left out.
+    /// The axes of a plan; `resolved` is the same plan, with its defaults. Values with which the plan does not run are left
+    /// out.
     pub fn of(plan: &Plan, resolved: &ResolvedPlan, runs: &dyn Fn(&Plan) -> bool) -> Self {
         let is_lexical = |leg: &&crate::plan::ResolvedLeg| matches!(leg.kind, ResolvedLegKind::Lexical(_));
         let weight = |wanted: bool| -> f64 {
