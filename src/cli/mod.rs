@@ -22,6 +22,7 @@ mod progress;
 mod run;
 mod search;
 mod stats;
+mod tune;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Eval(Box<eval::EvalArgs>),
     Judge(judge::JudgeArgs),
+    Tune(tune::TuneArgs),
     Grep(grep::GrepArgs),
     Models(models::ModelsArgs),
     Compact(compact::CompactArgs),
@@ -120,6 +122,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Explain(args) => explain::run(&args, &models),
         Command::Eval(args) => eval::run(&args, &models),
         Command::Judge(args) => judge::run(&args, &models),
+        Command::Tune(args) => tune::run(&args, &models),
         Command::Grep(args) => grep::run(&args, &models),
         Command::Models(args) => models::run(&args, &models),
         Command::Compact(args) => compact::run(&args, &models),

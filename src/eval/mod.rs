@@ -22,6 +22,7 @@ pub mod run;
 pub mod scoring;
 pub mod significance;
 pub mod sweep;
+pub mod tune;
 
 pub use dataset::{Dataset, Judgments};
 pub use run::Run;

@@ -83,7 +83,7 @@ impl Key {
     }
 
     /// Changes a plan; a bi-encoder is no part of a plan and is left to the caller.
-    fn apply(self, plan: &mut Plan, value: &str) -> Result<()> {
+    pub(super) fn apply(self, plan: &mut Plan, value: &str) -> Result<()> {
         match self {
             Key::RankConstant => {
                 let constant = parsed(self, value, "a whole number")?;

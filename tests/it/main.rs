@@ -22,5 +22,7 @@ mod model_test;
 mod opensearch;
 // The HTML report, in a real browser.
 mod report;
+// `bifocal tune`: the plan that is written, held-out scores, errors.
+mod tune;
 // A folder for a test, and the `bifocal` command run in it.
 mod util;
