@@ -1,10 +1,6 @@
 //! A made-up comparison for tests: six plans, two of them nearly equal, with everything that a report can hold.
 //!
 //! The unit tests of this folder use it, and `tests/it/report.rs` does by path. Seeded: the same numbers each time.
-#![expect(
-    clippy::field_reassign_with_default,
-    reason = "the values are non-exhaustive for the tests that use this by path"
-)]
 
 use std::collections::BTreeMap;
 

@@ -81,7 +81,7 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// As [`Plan::resolve`].
     pub fn resolve(&self, plan: &Plan) -> Result<ResolvedPlan> {
-        let size = self.measure.cutoff().unwrap_or(0).max(RUN_DEPTH).min(MAX_DEPTH);
+        let size = self.measure.cutoff().unwrap_or(0).clamp(RUN_DEPTH, MAX_DEPTH);
         let depth = |leg: &Leg| {
             let depth = match leg {
                 Leg::Lexical(leg) => leg.depth,
