@@ -71,7 +71,7 @@ fn a_lexical_plan_is_tuned_without_vectors() {
     let axes: Vec<&str> =
         report["steps"].as_array().unwrap().iter().map(|step| step["axis"].as_str().unwrap()).collect();
     assert_eq!(axes, ["k1", "b", "depth"]);
-    assert!(report["warnings"].to_string().contains("30 queries are few"), "{}", report["warnings"]);
+    assert!(report["warnings"].to_string().contains("the queries are few: 30 tell"), "{}", report["warnings"]);
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn tuned(num_queries: usize, changes: Vec<Change>, gain: f64, spread: f64) -> Tu
 fn small_data_warn_and_say_how_many_queries_it_takes() {
     let change = || vec![Change { key: "weight".into(), from: "0.4".into(), to: "0.22".into() }];
     let small = report::warnings(&tuned(20, change(), 0.01, 0.4)).join("\n");
-    assert!(small.contains("20 queries are few") && small.contains("takes"), "{small}");
+    assert!(small.contains("the queries are few: 20 tell plans apart") && small.contains("takes"), "{small}");
     assert!(small.contains("dense alone is better than the tuned plan by"), "{small}");
     let large = report::warnings(&tuned(2000, change(), 0.03, 0.4)).join("\n");
     assert!(!large.contains("few"), "{large}");
