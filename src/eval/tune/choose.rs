@@ -35,7 +35,7 @@ const SMALLEST_MOVE: f64 = 0.05;
 /// Where this part of the bootstrap samples gains by the posterior mean, it is trusted in full; where half of them do, not at
 /// all; between the two by so much. On nine pairs of a collection and a bi-encoder, 40 draws of 50 queries each, a limit
 /// under which nothing moved lost more where the share had to change.
-const SURE: f64 = 0.95;
+const SURE: f64 = 0.9;
 /// The level at which a further axis must gain.
 const LEVEL: f64 = 0.05;
 
