@@ -156,16 +156,15 @@ fn check_places(args: &TuneArgs) -> Result<()> {
 }
 
 fn text_of(plan: &Plan, file: &Path) -> Result<String> {
+    let written = |source| Error::new(ErrorKind::Internal, "the plan cannot be written").with_source(source);
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     if matches!(ending.as_deref(), Some("yaml" | "yml")) {
-        return serde_norway::to_string(plan).map_err(|source| {
-            Error::new(ErrorKind::Internal, "the plan cannot be written as YAML").with_source(source)
-        });
+        // By way of JSON: the kinds of legs are keys there, and tags in YAML's own way.
+        let value = serde_json::to_value(plan).map_err(written)?;
+        return serde_norway::to_string(&value)
+            .map_err(|source| Error::new(ErrorKind::Internal, "the plan cannot be written").with_source(source));
     }
-    let mut text = serde_json::to_string_pretty(plan)
-        .map_err(|source| Error::new(ErrorKind::Internal, "the plan cannot be written as JSON").with_source(source))?;
-    text.push('\n');
-    Ok(text)
+    Ok(format!("{}\n", serde_json::to_string_pretty(plan).map_err(written)?))
 }
 
 /// Prints the table, unless standard output is taken, and writes the JSON asked for.

@@ -8,7 +8,10 @@ mod html;
 mod markdown;
 mod parts;
 #[cfg(test)]
-#[expect(clippy::field_reassign_with_default, reason = "the values are non-exhaustive for the tests that use it by path")]
+#[expect(
+    clippy::field_reassign_with_default,
+    reason = "the values are non-exhaustive for the tests that use it by path"
+)]
 mod sample;
 mod table;
 mod verdict;

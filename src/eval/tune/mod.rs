@@ -239,13 +239,13 @@ fn held_out(name: &str, tuned: &[f64], default: &[f64], legs: &[(String, Vec<f64
     rows
 }
 
-/// Where every fold kept the plan: what the queries tell of the best other setting of the first axis.
+/// Where every fold kept the plan: what the queries tell of the best setting that is clearly another.
 fn power_of_alternative(values: &mut dyn Values, space: &Space, name: &str) -> Result<(Power, [String; 2])> {
     let none = Setting::default();
     let default = values.values(&none)?;
     let mut best: Option<(f64, Setting, Vec<f64>)> = None;
-    for setting in space.first_axis() {
-        let gains = differences(&default, &values.values(&setting)?);
+    for setting in space.clearly_other() {
+        let gains = differences(&default, &*values.values(&setting)?);
         let mean = power::mean_and_deviation(&gains).0;
         if best.as_ref().is_none_or(|(most, ..)| mean > *most) {
             best = Some((mean, setting, gains));

@@ -10,16 +10,8 @@ const TYPICAL_GAIN: f64 = 0.02;
 /// What to be careful about.
 pub(super) fn warnings(tuned: &Tuned) -> Vec<String> {
     let mut warnings = Vec::new();
-    let power = &tuned.power;
-    if power.detectable > TYPICAL_GAIN {
-        let mut text = format!(
-            "{} queries are few: they tell plans apart ({} and {}) that differ by {:.3} or more (p < .05 in four of five trials)",
-            tuned.num_queries, tuned.power_between[0], tuned.power_between[1], power.detectable
-        );
-        if let Some(needed) = power.queries_needed.filter(|&needed| needed > tuned.num_queries as u64) {
-            text += &format!("; a difference as large as the one seen takes {needed} queries");
-        }
-        warnings.push(text);
+    if tuned.power.detectable > TYPICAL_GAIN {
+        warnings.push(format!("the queries are few: {}", power(tuned)));
     }
     let changed = tuned.folds.iter().filter(|fold| fold.choice != "no change").count();
     if changed > 0 && changed < tuned.folds.len() {
@@ -43,6 +35,18 @@ pub(super) fn warnings(tuned: &Tuned) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// What so many queries can tell.
+fn power(tuned: &Tuned) -> String {
+    let Tuned { num_queries, power, power_between: [one, other], .. } = tuned;
+    let needed = power.queries_needed.filter(|&needed| needed > *num_queries as u64);
+    let needed = needed.map(|needed| format!("; a difference as large as the one seen takes {needed} queries"));
+    format!(
+        "{num_queries} tell plans apart (such as {one} from {other}) that differ by {:.3} or more, four times of five (p < .05){}",
+        power.detectable,
+        needed.unwrap_or_default()
+    )
 }
 
 /// The outcome in a sentence: `weight 0.4 -> 0.22: held-out ndcg@10 +0.0310 [+0.0180, +0.0440]`.
@@ -91,6 +95,9 @@ pub fn table(tuned: &Tuned) -> String {
         text += &format!("{}: {}: {}\n", step.axis, if step.changed { "changed" } else { "kept" }, step.why);
     }
     text.push('\n');
+    if tuned.power.detectable <= TYPICAL_GAIN {
+        text += &format!("queries: {}\n", power(tuned));
+    }
     for warning in &tuned.warnings {
         text += &format!("warning: {warning}\n");
     }

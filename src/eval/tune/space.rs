@@ -23,6 +23,8 @@ const RERANK_WEIGHTS: [&str; 6] = [OFF, "0.1", "0.25", "0.5", "1", "none"];
 pub(super) const OFF: &str = "off";
 /// The lexical share is tried in steps of this, and both legs alone with it.
 const SHARE_STEP: usize = 5;
+/// Shares so many percent away make another plan: the deviation of best shares over collections.
+const CLEAR: usize = 15;
 
 /// Changes of a plan, in [`Key`]'s terms: `weight` to `0.22`. Comparable, so that each is scored once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -225,12 +227,14 @@ impl Space {
         self.share.is_none() && self.axes.is_empty()
     }
 
-    /// The settings of the first axis but the plan's own: the lexical shares where the plan fuses.
-    pub fn first_axis(&self) -> Vec<Setting> {
+    /// Settings that differ clearly from the plan: lexical shares at least [`CLEAR`] away where the plan fuses, else the values of
+    /// the first axis.
+    pub fn clearly_other(&self) -> Vec<Setting> {
         let none = Setting::default();
         match (self.share, self.axes.first()) {
             (Some(own), _) => {
-                self.shares().into_iter().filter(|&share| share != own).map(|share| none.with_share(share)).collect()
+                let far = self.shares().into_iter().filter(|share| share.abs_diff(own) >= CLEAR);
+                far.map(|share| none.with_share(share)).collect()
             }
             (None, Some((axis, _))) => self.along(*axis, &none),
             (None, None) => Vec::new(),

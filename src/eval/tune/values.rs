@@ -21,7 +21,7 @@ pub trait Values {
     fn values(&mut self, setting: &Setting) -> Result<Arc<Vec<f64>>>;
 }
 
-/// Documents of a run, unless the measure looks deeper; as `bifocal eval` has it.
+/// Documents of a run where the measure looks at all of them; as `bifocal eval` has it.
 const RUN_DEPTH: usize = 100;
 
 /// Runs settings of a plan on an index and scores them.
@@ -81,7 +81,8 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// As [`Plan::resolve`].
     pub fn resolve(&self, plan: &Plan) -> Result<ResolvedPlan> {
-        let size = self.measure.cutoff().unwrap_or(0).clamp(RUN_DEPTH, MAX_DEPTH);
+        // Documents beyond the cutoff change nothing; fewer of them are scored sooner.
+        let size = self.measure.cutoff().unwrap_or(RUN_DEPTH).min(MAX_DEPTH);
         let depth = |leg: &Leg| {
             let depth = match leg {
                 Leg::Lexical(leg) => leg.depth,
