@@ -8,7 +8,7 @@ use clap::Args;
 use super::cached_index::{self, Wanted};
 use super::interrupt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::eval::dataset::Dataset;
+use crate::eval::dataset::{Dataset, TopicField};
 use crate::eval::measures::Measure;
 use crate::eval::retrieval::Collector;
 use crate::eval::tune::simulate::{Trials, simulate};
@@ -29,11 +29,12 @@ use crate::retrieve::Searcher;
 /// index kept in the cache folder, or --index names one.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  bifocal tune fixtures/cranfield --out plan.json\n  bifocal tune fixtures/cranfield --index cranfield.idx --plan hybrid-rerank --out plan.yaml --json report.json\n  bifocal tune fixtures/cranfield --simulate 50x20\n  bifocal eval fixtures/cranfield --plans hybrid,plan.json"
+    after_help = "Example:\n  bifocal tune fixtures/cranfield --out plan.json\n  bifocal tune fixtures/cranfield --index cranfield.idx --plan hybrid-rerank --out plan.yaml --json report.json\n  bifocal tune --queries queries.jsonl --qrels books.qrels --index books.idx --out plan.json\n  bifocal tune fixtures/cranfield --simulate 50x20\n  bifocal eval fixtures/cranfield --plans hybrid,plan.json"
 )]
 pub(super) struct TuneArgs {
-    /// The collection's folder
-    dataset: PathBuf,
+    /// The collection's folder; absent where --queries, --qrels and --index say it all
+    #[arg(required_unless_present = "queries")]
+    dataset: Option<PathBuf>,
     /// An index of its corpus (`bifocal index INDEX DATASET`); built and kept in the cache folder when absent
     #[arg(long)]
     index: Option<PathBuf>,
@@ -64,9 +65,12 @@ pub(super) struct TuneArgs {
     /// Tunes on so many random queries only (of --seed)
     #[arg(long, value_name = "N")]
     queries_limit: Option<usize>,
-    /// Which judgments: NAME is the file qrels/NAME.tsv of the collection
-    #[arg(long, value_name = "NAME", default_value = "test")]
+    /// Which judgments: NAME is the file qrels/NAME.tsv of the collection; or a file (BEIR, TREC or JSONL)
+    #[arg(long, value_name = "NAME|FILE", default_value = "test")]
     qrels: String,
+    /// Queries where there is no collection's folder: JSON lines, `id<TAB>text` lines or TREC topics (their titles)
+    #[arg(long, value_name = "FILE", conflicts_with = "dataset", requires = "index")]
+    queries: Option<PathBuf>,
     /// Shows what tuning is worth here instead: QUERIESxDRAWS tunes on so many random queries and reports on all others,
     /// again and again; writes no plan
     #[arg(long, value_name = "50x20", conflicts_with_all = ["out", "queries_limit"])]
@@ -81,7 +85,7 @@ pub(super) fn run(args: &TuneArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     check_places(args)?;
     let measure: Measure = one_measure(&args.metric)?;
     let plan = Plan::parse(&args.plan)?;
-    let mut dataset = Dataset::open(&args.dataset, &args.qrels)?;
+    let mut dataset = open_dataset(args)?;
     if let Some(limit) = args.queries_limit {
         let mut kept = folds::shuffled(dataset.queries.len(), args.seed);
         kept.truncate(limit);
@@ -103,8 +107,9 @@ pub(super) fn run(args: &TuneArgs, models: &Arc<Models>) -> anyhow::Result<()> {
         return print(args, &report::simulation_table(&simulation), &simulation);
     }
     let options = TuneOptions { num_folds: args.folds, seed: args.seed };
-    let tuned = tune(&mut scorer, &dataset.name, num_queries, options)
-        .map_err(|error| if error.kind() == ErrorKind::InvalidInput { error.in_file(&args.dataset) } else { error })?;
+    let tuned = tune(&mut scorer, &dataset.name, num_queries, options).map_err(|error| {
+        if error.kind() == ErrorKind::InvalidInput { error.in_file(&dataset.folder) } else { error }
+    })?;
     if let Some(out) = &args.out {
         // What is written must be what was found.
         let text = text_of(&tuned.plan, out)?;
@@ -118,11 +123,31 @@ pub(super) fn run(args: &TuneArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The collection, or queries and judgments of their own.
+fn open_dataset(args: &TuneArgs) -> Result<Dataset> {
+    let qrels = Path::new(&args.qrels);
+    match (&args.dataset, &args.queries) {
+        (None, Some(queries)) => {
+            if !qrels.is_file() {
+                return Err(Error::not_found("is no file; name the judgments of these queries with --qrels FILE")
+                    .in_file(qrels));
+            }
+            Dataset::from_files(queries, &[TopicField::Title], qrels)
+        }
+        (folder, _) => {
+            let folder = folder.as_deref().unwrap_or(Path::new("."));
+            let named =
+                if qrels.is_file() { std::path::absolute(qrels)?.display().to_string() } else { args.qrels.clone() };
+            Dataset::open(folder, &named)
+        }
+    }
+}
+
 fn wanted<'a>(args: &'a TuneArgs, dataset: &'a Dataset, plan: &Plan) -> Wanted<'a> {
     let needs_vectors = plan.rerank.is_some() || plan.legs.iter().any(|leg| matches!(leg, Leg::Dense(_)));
     Wanted {
         name: &dataset.name,
-        folder: &args.dataset,
+        folder: &dataset.folder,
         mapping: args.mapping.as_deref(),
         model: args.model.as_deref(),
         lexical_only: !needs_vectors && args.model.is_none(),

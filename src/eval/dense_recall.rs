@@ -178,37 +178,6 @@ fn share_found(exact: &DenseHits, found: &DenseHits) -> f64 {
     num_found as f64 / exact.hits.len() as f64
 }
 
-/// The rows as a table for the terminal.
-pub fn table(rows: &[DenseRecall]) -> String {
-    let mut table = String::new();
-    let Some(first) = rows.first() else { return table };
-    let recall = format!("recall@{}", first.k);
-    table.push_str(&format!(
-        "{:<8} {:>14} {recall:>11} {:>11} {:>16} {:>7} {:>8}\n",
-        "search", "num_candidates", "queries/s", "vectors compared", "walked", "scanned"
-    ));
-    for row in rows {
-        let setting = match row.setting {
-            DenseSetting::Exact => "exact",
-            DenseSetting::Default => "default",
-            DenseSetting::Walk => "walk",
-        };
-        let breadth = row.num_candidates.map_or_else(|| "-".to_string(), |breadth| breadth.to_string());
-        let line = format!(
-            "{setting:<8} {breadth:>14} {:>11.4} {:>11.0} {:>16.0} {:>7.1} {:>8.1}  {}",
-            row.recall,
-            row.queries_per_second,
-            row.vectors_compared,
-            row.segments_walked,
-            row.segments_scanned,
-            row.note
-        );
-        table.push_str(line.trim_end());
-        table.push('\n');
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

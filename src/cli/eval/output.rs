@@ -6,7 +6,6 @@ use super::EvalArgs;
 use crate::error::Error;
 use crate::eval::compare::System;
 use crate::eval::comparison::Comparison;
-use crate::eval::dense_recall;
 use crate::eval::remote::without_credentials;
 use crate::eval::report;
 
@@ -40,9 +39,6 @@ pub(super) fn command() -> String {
 pub(super) fn write(args: &EvalArgs, comparison: &Comparison) -> anyhow::Result<()> {
     if !is_stdout_of(args.json.as_deref()) && !is_stdout_of(args.markdown.as_deref()) {
         print!("{}", report::table(comparison));
-        if !comparison.dense_recall.is_empty() {
-            print!("\n{}", dense_recall::table(&comparison.dense_recall));
-        }
     }
     if let Some(file) = &args.json {
         let mut text = serde_json::to_string_pretty(comparison)?;

@@ -317,6 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn the_commands_that_come_next_are_commands() {
+        use clap::Parser;
+        #[derive(Debug, Parser)]
+        struct Judge {
+            #[command(flatten)]
+            args: JudgeArgs,
+        }
+        let words = ["judge", "a.idx", "--queries", "q.jsonl", "--plans", "lexical,hybrid", "--qrels", "a.qrels"];
+        let Judge { args } = Judge::parse_from(words);
+        let steps = next_steps(&args, &[]);
+        assert_eq!(steps.len(), 2);
+        for step in steps {
+            let parsed = crate::cli::Cli::try_parse_from(step.split(' '));
+            assert!(parsed.is_ok(), "{step}: {parsed:?}");
+        }
+    }
+
+    #[test]
     fn words_of_a_command_line_are_quoted_where_a_shell_would_take_them_apart() {
         assert_eq!(quoted(Path::new("a/b-c.qrels")), "a/b-c.qrels");
         assert_eq!(quoted(Path::new("my plan's.json")), r"'my plan'\''s.json'");

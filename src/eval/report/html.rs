@@ -72,6 +72,12 @@ pub fn html(comparison: &Comparison) -> String {
             title: "Is re-ranking worth it?",
             content: worth::reranking(comparison),
         },
+        Section {
+            id: "dense-recall",
+            short: "Dense index",
+            title: "Recall of the dense index",
+            content: worth::dense_recall(comparison),
+        },
         Section { id: "slices", short: "Kinds", title: "Kinds of queries", content: measures::slices(comparison) },
         Section { id: "plans", short: "Plans", title: "Plans", content: facts::plans(comparison) },
         Section { id: "data", short: "Data", title: "Data", content: facts::data(comparison) },
@@ -141,6 +147,34 @@ fn header(comparison: &Comparison) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
+
+    #[test]
+    fn the_recall_of_the_dense_index_is_in_every_report() {
+        use crate::eval::dense_recall::{DenseRecall, DenseSetting};
+        let row = |setting, recall, note: &str| DenseRecall {
+            setting,
+            num_candidates: None,
+            k: 10,
+            num_queries: 60,
+            recall,
+            queries_per_second: 1234.0,
+            vectors_compared: 5678.0,
+            segments_walked: 1.0,
+            segments_scanned: 0.0,
+            note: note.to_string(),
+        };
+        let mut comparison = sample::comparison(60);
+        let title = "Recall of the dense index";
+        assert!(!html(&comparison).contains(title));
+        let walk = row(DenseSetting::Walk, 0.9876, "no <graph> here");
+        comparison.dense_recall = vec![row(DenseSetting::Exact, 1.0, ""), walk];
+        let (page, table, markdown) =
+            (html(&comparison), crate::eval::report::table(&comparison), crate::eval::report::markdown(&comparison));
+        assert!(page.contains("No &lt;graph&gt; here.") && !page.contains("<graph>"));
+        for text in [page, table, markdown] {
+            assert!(text.contains(title) && text.contains("graphs only") && text.contains("0.9876"), "{text}");
+        }
+    }
 
     #[test]
     fn the_page_is_small_and_refers_to_nothing() {

@@ -1,5 +1,6 @@
 //! What the table and Markdown say, part by part; [`super::table()`] and [`super::markdown()`] only differ in how they write it.
 
+use super::super::dense_recall::DenseSetting;
 use super::comparison::{ChangedQuery, Comparison, Complementarity, MovedDocument, PlanResult, RerankingWorth};
 use super::verdict::verdict;
 use super::wording::{
@@ -54,9 +55,41 @@ pub(super) fn parts(comparison: &Comparison) -> Vec<Part> {
         parts.push(complementarity(comparison, rows));
     }
     parts.extend(comparison.reranking.iter().map(|worth| reranking(comparison, worth)));
+    parts.extend(dense_recall(comparison));
     parts.extend(slices(comparison));
     parts.extend(told(comparison).into_iter().filter_map(|plan| changed(comparison, plan)));
     parts
+}
+
+/// How much of the exact search the approximate one finds.
+pub(super) fn dense_recall(comparison: &Comparison) -> Option<Part> {
+    let rows = &comparison.dense_recall;
+    let first = rows.first()?;
+    let recall = format!("recall@{}", first.k);
+    let mut grid = Grid::new(
+        1,
+        &["search", "num_candidates", &recall, "queries/s", "vectors compared", "graphs walked", "segments scanned"],
+    );
+    grid.rows = rows
+        .iter()
+        .map(|row| {
+            let setting = match row.setting {
+                DenseSetting::Exact => "exact",
+                DenseSetting::Default => "as plans do",
+                DenseSetting::Walk => "graphs only",
+            };
+            let breadth = row.num_candidates.map_or_else(|| NOTHING.to_string(), |breadth| breadth.to_string());
+            let numbers = [row.queries_per_second, row.vectors_compared, row.segments_walked, row.segments_scanned];
+            [setting.to_string(), breadth, value(row.recall)].into_iter().chain(numbers.map(about)).collect()
+        })
+        .collect();
+    let mut after: Vec<String> = rows.iter().map(|row| row.note.clone()).filter(|note| !note.is_empty()).collect();
+    after.dedup();
+    let before = vec![format!(
+        "approximate search against exact search, {}; what is missing here is the index's miss, not the model's",
+        queries(first.num_queries as u64)
+    )];
+    Some(Part { title: "Recall of the dense index".to_string(), before, grid, after })
 }
 
 /// The plans whose wins and losses are told: all, or the best alone where a sweep has made many.

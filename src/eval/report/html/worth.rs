@@ -1,11 +1,33 @@
 //! What the legs find together and alone, and whether re-ranking pays.
 
 use super::super::comparison::{Comparison, Complementarity, RerankingDepth, RerankingWorth};
-use super::super::parts::by_legs;
+use super::super::parts::{self, by_legs};
 use super::super::wording::{about, count, interval, label, percent, value};
 use super::escape::{escape, minus};
 use super::measures::{cell, header, table};
 use super::plot::{Axis, Chart, Line, stacked};
+
+/// Approximate search against exact search, a row a setting.
+pub(super) fn dense_recall(comparison: &Comparison) -> String {
+    let Some(part) = parts::dense_recall(comparison) else { return String::new() };
+    let row =
+        |cells: &Vec<String>| {
+            let cells = cells.iter().enumerate();
+            let cells = cells.map(|(idx, text)| {
+                if idx == 0 { format!("<th scope=\"row\">{}</th>", escape(text)) } else { cell(&escape(text)) }
+            });
+            format!("<tr>{}</tr>", cells.collect::<String>())
+        };
+    let names: Vec<String> = part.grid.header.iter().map(|name| capitalised(&escape(name))).collect();
+    let rows: String = part.grid.rows.iter().map(row).collect();
+    let notes: String = part
+        .before
+        .iter()
+        .chain(&part.after)
+        .map(|note| format!("<p class=\"note\">{}.</p>\n", capitalised(&escape(note))))
+        .collect();
+    format!("{}{notes}", table("Recall of the dense index", &header(&names), &rows))
+}
 
 /// Relevant documents by who finds them, a bar a depth, for each pair of legs.
 pub(super) fn complementarity(comparison: &Comparison) -> String {
