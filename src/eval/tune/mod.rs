@@ -245,7 +245,7 @@ fn power_of_alternative(values: &mut dyn Values, space: &Space, name: &str) -> R
     let default = values.values(&none)?;
     let mut best: Option<(f64, Setting, Vec<f64>)> = None;
     for setting in space.clearly_other() {
-        let gains = differences(&default, &*values.values(&setting)?);
+        let gains = differences(&default, &values.values(&setting)?);
         let mean = power::mean_and_deviation(&gains).0;
         if best.as_ref().is_none_or(|(most, ..)| mean > *most) {
             best = Some((mean, setting, gains));
