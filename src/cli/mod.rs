@@ -15,6 +15,7 @@ mod get;
 mod grep;
 mod index;
 mod interrupt;
+mod judge;
 mod models;
 mod output;
 mod progress;
@@ -97,7 +98,8 @@ enum Command {
     Delete(delete::DeleteArgs),
     Stats(stats::StatsArgs),
     Explain(explain::ExplainArgs),
-    Eval(eval::EvalArgs),
+    Eval(Box<eval::EvalArgs>),
+    Judge(judge::JudgeArgs),
     Tune(tune::TuneArgs),
     Grep(grep::GrepArgs),
     Models(models::ModelsArgs),
@@ -119,6 +121,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Stats(args) => stats::run(&args, &models),
         Command::Explain(args) => explain::run(&args, &models),
         Command::Eval(args) => eval::run(&args, &models),
+        Command::Judge(args) => judge::run(&args, &models),
         Command::Tune(args) => tune::run(&args, &models),
         Command::Grep(args) => grep::run(&args, &models),
         Command::Models(args) => models::run(&args, &models),

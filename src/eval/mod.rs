@@ -10,6 +10,7 @@ pub mod comparison;
 pub mod dataset;
 pub mod dense_recall;
 pub mod json_schema;
+pub mod judge;
 pub mod latency;
 mod lines;
 pub mod measures;

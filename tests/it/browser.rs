@@ -44,7 +44,7 @@ impl Page {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("a browser starts");
+            .unwrap_or_else(|error| panic!("no browser starts: {error}"));
         let to_browser = process.stdin.take();
         let mut pipe = BufReader::new(process.stdout.take().unwrap());
         let (sender, from_browser) = channel();
@@ -220,7 +220,7 @@ impl Page {
         }
         let mut bytes = message.to_string().into_bytes();
         bytes.push(0);
-        self.to_browser.as_mut().unwrap().write_all(&bytes).expect("the browser listens");
+        self.to_browser.as_mut().unwrap().write_all(&bytes).unwrap();
         loop {
             let mut message = self.receive(method);
             if message["id"] == self.num_calls {
@@ -257,7 +257,9 @@ fn program() -> PathBuf {
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|program| program.is_file())
-        .expect("no browser: `make browser` installs one, or set BIFOCAL_BROWSER to Chromium's or Chrome's program")
+        .unwrap_or_else(|| {
+            panic!("no browser: `make browser` installs one, or set BIFOCAL_BROWSER to Chromium's program")
+        })
 }
 
 fn keep(name: &str, answer: &Value) -> PathBuf {

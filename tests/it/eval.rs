@@ -334,6 +334,12 @@ fn other_systems_stand_beside_plans() {
     assert_eq!(counted.iter().sum::<u64>(), 6);
     assert!(comparison["plans"][1]["changed"].to_string().contains("A wing in a slipstream"));
 
+    // A run that is called as a plan is.
+    place.write("theirs.run", "q1 Q0 6 1 3 lexical\n");
+    let comparison =
+        eval(&place, &["small", "--index", "a.idx", "--plans", "theirs.run,lexical", "--json", "-"]).json();
+    assert_eq!(names(&comparison), ["theirs", "lexical"]);
+
     // Among the other system's hits, and other judgments and queries.
     let among = ["small", "--index", "a.idx", "--plans", "lexical", "--candidates", "other.trec", "--json", "-"];
     let comparison = eval(&place, &among).json();

@@ -14,6 +14,8 @@ mod cli;
 mod crash;
 // `bifocal eval`: plans, sweeps, runs, the kept index.
 mod eval;
+// `bifocal judge`: its API, its file after kill -9, and its page in a browser.
+mod judge;
 // Random operations against a map: both legs see exactly the documents of the last commit.
 mod model_test;
 // Cranfield in a real OpenSearch, or what it answered, beside ours.

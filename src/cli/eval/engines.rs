@@ -31,7 +31,7 @@ pub(super) fn open_engines(
     ran: &mut Ran,
 ) -> anyhow::Result<Vec<Engine>> {
     let mut engines: Vec<Engine> = Vec::new();
-    let plans = || rows.iter().filter_map(|row| if let Row::Plan(row) = row { Some(row) } else { None });
+    let plans = || rows.iter().filter_map(|row| if let Row::Plan(row) = row { Some(row.as_ref()) } else { None });
     let mut asked: Vec<Option<&str>> = Vec::new();
     for row in plans() {
         if !asked.contains(&row.model.as_deref()) {

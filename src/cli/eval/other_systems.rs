@@ -5,6 +5,7 @@ use std::path::Path;
 use super::super::{interrupt, progress};
 use super::collection::Collection;
 use super::plans::Work;
+use super::rows::Row;
 use crate::error::{Error, Result};
 use crate::eval::compare::System;
 use crate::eval::dataset::check_run;
@@ -35,10 +36,12 @@ pub(super) fn ask(work: &Work<'_>, remote: &RemoteEngine) -> Result<System> {
 }
 
 /// Reads another system's run and sees to it that its queries are judged; another name is found where its own is taken.
-pub(super) fn read_run(file: &Path, collection: &Collection, systems: &[System]) -> Result<System> {
+pub(super) fn read_run(file: &Path, collection: &Collection, rows: &[Row], systems: &[System]) -> Result<System> {
     let mut run = Run::read(file)?;
     let warnings = check_run(&run, &collection.qrels).map_err(|error| error.at_line(1).in_file(file))?;
-    let is_taken = |name: &str| systems.iter().any(|system| system.run.name == name);
+    let is_taken = |name: &str| {
+        systems.iter().any(|system| system.run.name == name) || rows.iter().any(|row| row.name() == Some(name))
+    };
     if is_taken(&run.name) {
         let stem = file.file_stem().map_or_else(|| run.name.clone(), |stem| stem.to_string_lossy().into_owned());
         let numbered = (2..).map(|number| format!("{stem}-{number}"));

@@ -198,10 +198,13 @@ pub(super) fn latency_condition(timed: &[(&PlanRow, Timing)]) -> Option<String> 
     let swept = timed.iter().filter(|(row, _)| row.is_swept).map(|(_, timing)| timing.num_queries).max();
     let swept = swept.map(|most| format!("each row of a sweep at most {most}"));
     let queries: Vec<String> = samples.into_iter().chain(swept).collect();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = match std::thread::available_parallelism().map_or(1, usize::from) {
+        1 => "1 core".to_string(),
+        cores => format!("{cores} cores"),
+    };
     Some(format!(
-        "latency: one query at a time, embedding included, nothing remembered, {cores} cores; queries timed: {}; queries a second: \
-         all cores busy",
+        "latency: one query at a time, embedding included, nothing remembered, {cores}; queries timed: {}; queries a second: all \
+         cores busy",
         queries.join(", ")
     ))
 }

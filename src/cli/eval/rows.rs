@@ -15,11 +15,22 @@ const DEFAULT_PLANS: &str = "lexical,dense,hybrid,hybrid-rerank";
 #[derive(Debug)]
 pub(super) enum Row {
     /// A plan.
-    Plan(PlanRow),
+    Plan(Box<PlanRow>),
     /// Another system's run.
     Run(PathBuf),
     /// Another engine.
     Engine(Box<RemoteEngine>),
+}
+
+impl Row {
+    /// `None` for a run: its name stands in its file, and another is found for it where it is taken.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Row::Plan(row) => Some(row.name()),
+            Row::Engine(engine) => Some(engine.name()),
+            Row::Run(_) => None,
+        }
+    }
 }
 
 /// A plan, or one that a sweep made of it.
@@ -63,7 +74,7 @@ pub(super) fn parse(args: &EvalArgs, has_collection: bool) -> Result<Vec<Row>> {
             let variants = Sweep::parse(sweep)?.variants(&read_plan(plan, args)?)?.ok_or_else(|| {
                 Error::invalid_input(format!("the sweep {item:?} changes what the plan {plan} does not have"))
             })?;
-            rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
+            rows.extend(variants.into_iter().map(|variant| Row::Plan(Box::new(variant.into()))));
         } else {
             let plan = read_plan(item, args)?;
             let mut variants = Vec::new();
@@ -73,8 +84,8 @@ pub(super) fn parse(args: &EvalArgs, has_collection: bool) -> Result<Vec<Row>> {
                     variants.extend(found);
                 }
             }
-            rows.push(Row::Plan(PlanRow { plan, model: None, is_swept: false }));
-            rows.extend(variants.into_iter().map(|variant| Row::Plan(variant.into())));
+            rows.push(Row::Plan(Box::new(PlanRow { plan, model: None, is_swept: false })));
+            rows.extend(variants.into_iter().map(|variant| Row::Plan(Box::new(variant.into()))));
         }
     }
     if let Some((unused, _)) = args.sweep.iter().zip(&is_used).find(|(_, is_used)| !**is_used) {
@@ -95,12 +106,7 @@ fn check(rows: &[Row], has_collection: bool) -> Result<()> {
     }
     let mut names: Vec<&str> = Vec::new();
     for row in rows {
-        let name = match row {
-            Row::Plan(row) => row.name(),
-            Row::Engine(engine) => engine.name(),
-            // A run's name stands in its file; another is found for it where it is taken.
-            Row::Run(_) => continue,
-        };
+        let Some(name) = row.name() else { continue };
         if names.contains(&name) {
             return Err(Error::invalid_input(format!("two rows are called {name:?}; give one another `name`")));
         }

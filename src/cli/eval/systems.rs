@@ -59,7 +59,7 @@ pub(super) fn run(
     for row in &rows {
         interrupt::check()?;
         match row {
-            Row::Run(file) => ran.systems.push(read_run(file, collection, &ran.systems)?),
+            Row::Run(file) => ran.systems.push(read_run(file, collection, &rows, &ran.systems)?),
             Row::Engine(remote) => match ask(&work, remote) {
                 Ok(system) => ran.systems.push(system),
                 Err(error) if error.kind() != ErrorKind::Interrupted => leave_out(&mut ran, remote.name(), &error),
@@ -73,7 +73,7 @@ pub(super) fn run(
                     continue;
                 };
                 match run_plan(&work, engine, collector, row, &mut ran) {
-                    Ok(timing) => timed.push((row, timing)),
+                    Ok(timing) => timed.push((row.as_ref(), timing)),
                     Err(error) if is_of_the_plan(&error) => leave_out(&mut ran, row.name(), &error),
                     Err(error) => return Err(error.into()),
                 }

@@ -234,7 +234,8 @@ fn changed(before: &[f64], after: &[f64], random: &mut fastrand::Rng) -> Vec<Cha
         for _ in 0..random.usize(2..8) {
             let mut moved = MovedDocument::default();
             moved.id = random.u32(1..1400).to_string();
-            moved.title = (0..8).map(|_| WORDS[random.usize(..WORDS.len())]).collect::<Vec<_>>().join(" ");
+            let mut of_title = fastrand::Rng::with_seed(moved.id.parse().unwrap());
+            moved.title = (0..8).map(|_| WORDS[of_title.usize(..WORDS.len())]).collect::<Vec<_>>().join(" ");
             moved.grade = random.bool().then(|| random.i32(0..5));
             let (near, far) = (random.u32(1..10), random.u32(8..90));
             let better = after > before;
