@@ -44,7 +44,10 @@ impl<F: Fn(f64, usize) -> f64> Values for Made<F> {
 
 /// A number from 0 to 1 for a query and whatever else.
 fn noise(query: usize, salt: u64) -> f64 {
-    fastrand::Rng::with_seed((query as u64) << 20 ^ salt).f64()
+    // Seeds that are alike give first numbers that are alike: the bits are mixed, and the first numbers skipped.
+    let seed = (query as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (salt + 1).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    let mut random = fastrand::Rng::with_seed(seed);
+    (random.u64(..), random.u64(..), random.f64()).2
 }
 
 fn hybrid() -> (Plan, Space) {
