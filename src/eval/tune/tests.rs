@@ -142,9 +142,10 @@ fn a_clear_winner_is_found_and_more_queries_go_further() {
     assert!((0.0..0.3).contains(&few), "{few}");
 }
 
-/// The plan's own share is best, by as much as on Cranfield, and queries differ from that as much as they do there.
+/// The plan's own share is best, by as much as on Cranfield, and queries differ so much that the naive choice loses .004, as
+/// it does there.
 fn already_right(share: f64, query: usize, salt: u64) -> f64 {
-    0.4 - 0.19 * (share - 0.4).powi(2) + 1.7 * (noise(query, salt) - 0.5) * (share - 0.4)
+    0.4 - 0.19 * (share - 0.4).powi(2) + 1.2 * (noise(query, salt) - 0.5) * (share - 0.4)
 }
 
 #[test]
