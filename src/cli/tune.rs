@@ -181,15 +181,16 @@ fn check_places(args: &TuneArgs) -> Result<()> {
 }
 
 fn text_of(plan: &Plan, file: &Path) -> Result<String> {
-    let written = |source| Error::new(ErrorKind::Internal, "the plan cannot be written").with_source(source);
+    let failed = |source| Error::new(ErrorKind::Internal, "the plan cannot be written").with_source(source);
+    let json = serde_json::to_string_pretty(plan).map_err(failed)?;
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    if matches!(ending.as_deref(), Some("yaml" | "yml")) {
-        // By way of JSON: the kinds of legs are keys there, and tags in YAML's own way.
-        let value = serde_json::to_value(plan).map_err(written)?;
-        return serde_norway::to_string(&value)
-            .map_err(|source| Error::new(ErrorKind::Internal, "the plan cannot be written").with_source(source));
+    if !matches!(ending.as_deref(), Some("yaml" | "yml")) {
+        return Ok(format!("{json}\n"));
     }
-    Ok(format!("{}\n", serde_json::to_string_pretty(plan).map_err(written)?))
+    // By way of JSON: the kinds of legs are keys there, and tags in YAML's own way; and .9 as an f32 stays 0.9.
+    let value: serde_json::Value = serde_json::from_str(&json).map_err(failed)?;
+    serde_norway::to_string(&value)
+        .map_err(|source| Error::new(ErrorKind::Internal, "the plan cannot be written").with_source(source))
 }
 
 /// Prints the table, unless standard output is taken, and writes the JSON asked for.

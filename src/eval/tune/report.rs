@@ -133,6 +133,7 @@ pub fn simulation_table(simulation: &Simulation) -> String {
             against.name.clone(),
             format!("{:.4}", against.mean),
             format!("{:+.4}", against.gain),
+            format!("± {:.4}", against.error_over_trials),
             format!("{:+.4}", against.worst),
             format!("{:+.4}", against.best),
             format!("{}/{num_trials}", against.num_losses),
@@ -141,7 +142,17 @@ pub fn simulation_table(simulation: &Simulation) -> String {
         ]
     };
     text += &grid(
-        &["tuned against", &simulation.measure, "gain", "worst", "best", "losses", "95 % over queries", "p"],
+        &[
+            "tuned against",
+            &simulation.measure,
+            "gain",
+            "error over draws",
+            "worst",
+            "best",
+            "losses",
+            "95 % over queries",
+            "p",
+        ],
         simulation.against.iter().map(row).collect(),
     );
     let choices: Vec<String> = simulation.choices.iter().map(|(choice, count)| format!("{choice} ({count})")).collect();

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::choose::choose;
 use super::folds::{all_but, shuffled};
+use super::power::mean_and_deviation;
 use super::space::Setting;
 use super::values::{Scorer, Values, legs_alone};
 use super::{LEAST_QUERIES, mean_of};
@@ -70,13 +71,16 @@ pub struct Against {
     pub mean: f64,
     /// Mean over trials of the tuned plan's gain.
     pub gain: f64,
+    /// The standard error of `gain` over trials: what the luck of the draw makes of it, on these queries.
+    pub error_over_trials: f64,
     /// The smallest gain of a trial.
     pub worst: f64,
     /// The largest gain of a trial.
     pub best: f64,
     /// Trials in which the tuned plan was worse.
     pub num_losses: usize,
-    /// Over queries, each with its mean gain over the trials that reported it: interval and tests of the mean gain.
+    /// Over queries, each with its mean gain over the trials that reported it: interval and tests of the mean gain, for these
+    /// trials' choices. A loss is beyond chance only where it is so over trials and over queries.
     pub over_queries: Difference,
 }
 
@@ -153,6 +157,7 @@ fn against(name: &str, other: &[f64], means: &[f64], tuned: &[f64], tuned_by_que
         name: name.to_string(),
         mean: mean(means),
         gain: mean(&gains),
+        error_over_trials: mean_and_deviation(&gains).1 / (gains.len().max(1) as f64).sqrt(),
         worst: gains.iter().copied().fold(f64::INFINITY, f64::min),
         best: gains.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         num_losses: gains.iter().filter(|gain| **gain < -1e-9).count(),
@@ -161,5 +166,5 @@ fn against(name: &str, other: &[f64], means: &[f64], tuned: &[f64], tuned_by_que
 }
 
 fn mean(values: &[f64]) -> f64 {
-    super::power::mean_and_deviation(values).0
+    mean_and_deviation(values).0
 }

@@ -44,7 +44,10 @@ impl<F: Fn(f64, usize) -> f64> Values for Made<F> {
 
 /// A number from 0 to 1 for a query and whatever else.
 fn noise(query: usize, salt: u64) -> f64 {
-    fastrand::Rng::with_seed((query as u64) << 20 ^ salt).f64()
+    // Seeds that are alike give first numbers that are alike: the bits are mixed, and the first numbers skipped.
+    let seed = (query as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (salt + 1).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    let mut random = fastrand::Rng::with_seed(seed);
+    (random.u64(..), random.u64(..), random.f64()).2
 }
 
 fn hybrid() -> (Plan, Space) {
@@ -145,9 +148,10 @@ fn a_clear_winner_is_found_and_more_queries_go_further() {
     assert!((0.0..0.3).contains(&few), "{few}");
 }
 
-/// The plan's own share is best, by as much as on Cranfield, and queries differ from that as much as they do there.
+/// The plan's own share is best, by as much as on Cranfield, and queries differ so much that the naive choice loses .004, as
+/// it does there.
 fn already_right(share: f64, query: usize, salt: u64) -> f64 {
-    0.4 - 0.19 * (share - 0.4).powi(2) + 1.7 * (noise(query, salt) - 0.5) * (share - 0.4)
+    0.4 - 0.19 * (share - 0.4).powi(2) + 1.2 * (noise(query, salt) - 0.5) * (share - 0.4)
 }
 
 #[test]
