@@ -213,7 +213,6 @@ mod tests {
         assert!(narrow.recall > 0.5 && narrow.recall <= broad.recall && broad.recall > 0.95, "{rows:?}");
         assert!(narrow.vectors_compared < broad.vectors_compared);
         assert!(rows.iter().all(|row| row.queries_per_second > 0.0 && row.num_queries == 30));
-        assert_eq!(table(&rows).lines().count(), 8);
     }
 
     #[test]
@@ -223,7 +222,6 @@ mod tests {
         assert_eq!(rows.len(), 3);
         assert!(rows.iter().all(|row| row.recall == 1.0 && row.segments_walked == 0.0));
         assert!(rows[1..].iter().all(|row| row.note.contains("no segment has a graph")));
-        assert!(table(&rows).contains("recall@5"));
     }
 
     #[test]
