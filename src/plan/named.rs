@@ -2,9 +2,9 @@
 
 use super::types::{DenseLeg, Fusion, Leg, LexicalLeg, Normalizer, Plan, Rerank, WeightedSum};
 
-/// How much the cross-encoder adds in `hybrid-rerank`. A small weight won in the project's own trials, where a briefly trained
-/// cross-encoder alone lost to plain fusion.
-const RERANK_WEIGHT: f64 = 0.5;
+/// How much the cross-encoder adds in `hybrid-rerank`: what `training/calibrate.py` found best for the shipped one, on sources that it
+/// was not trained on (`training/figures/calibration.bifocal-reranker-small.json`).
+const RERANK_WEIGHT: f64 = 1.0;
 
 impl Plan {
     /// The names that [`Plan::named`] knows.
