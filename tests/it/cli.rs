@@ -311,6 +311,21 @@ fn a_plan_file_re_ranks() {
 }
 
 #[test]
+fn the_shipped_cross_encoder_re_ranks_without_set_up_and_says_when_nothing_answers() {
+    let place = Workplace::with_books();
+    let query = "what makes the crust of a loaf";
+    let response = place.run(&["search", "a.idx", query, "--plan", "hybrid-rerank", "--json"]).json();
+    assert_eq!(response["warnings"], json!([]));
+    assert_eq!(ids(&response)[0], "3");
+    let relevance = |idx: usize| response["hits"][idx]["provenance"]["rerank"]["relevance"].as_f64().unwrap();
+    assert!(relevance(0) > 0.5 && relevance(1) < 0.1 && relevance(2) < 0.1, "{response}");
+
+    let sure = r#"{"legs": [{"lexical": {}}, {"dense": {}}], "rerank": {"min_score": 0.5}}"#;
+    assert_eq!(place.search("a.idx", query, sure), ["3"]);
+    assert!(place.search("a.idx", "who won the football match on sunday", sure).is_empty());
+}
+
+#[test]
 fn explain_says_why() {
     let place = Workplace::with_books();
     let explain =
