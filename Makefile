@@ -25,7 +25,9 @@ demo: build ## Index 1,400 abstracts, search them under four plans, print how go
 	@echo; echo "== One query, four plans"
 	@$(BIFOCAL) search $(DEMO)/cranfield.idx "$(DEMO_QUERY)" --plan lexical,dense,hybrid,hybrid-rerank --size 5
 	@echo "== How good each plan is over 225 judged queries"
-	@$(BIFOCAL) eval fixtures/cranfield --index $(DEMO)/cranfield.idx --plans lexical,dense,hybrid,hybrid-rerank
+	@$(BIFOCAL) eval fixtures/cranfield --index $(DEMO)/cranfield.idx --plans lexical,dense,hybrid,hybrid-rerank \
+	  --html $(DEMO)/report.html
+	@echo; echo "== The whole report: $(DEMO)/report.html"
 
 test: tools onnxruntime opensearch browser ## Every test
 	cargo test --locked --lib --bins --tests
