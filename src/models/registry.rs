@@ -309,8 +309,8 @@ mod tests {
     }
 
     #[test]
-    fn the_default_cross_encoder_is_one_of_this_machine() {
-        assert_eq!(models(None).default_cross_encoder().as_deref(), Some("tiny-cross-encoder"));
+    fn the_default_cross_encoder_is_the_shipped_one() {
+        assert_eq!(models(None).default_cross_encoder().as_deref(), Some("bifocal-reranker-small"));
     }
 
     #[test]

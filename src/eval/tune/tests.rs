@@ -105,7 +105,7 @@ fn a_re_ranked_plan_may_lose_its_re_ranker_and_a_single_leg_has_no_share() {
         ..PlanContext::default()
     };
     let mut plan = Plan::named("lexical").unwrap();
-    plan.rerank = Plan::named("hybrid-rerank").unwrap().rerank;
+    plan.rerank = Some(crate::plan::Rerank { weight: Some(0.5), ..Default::default() });
     let space = Space::of(&plan, &plan.resolve(&context).unwrap(), &|plan| plan.resolve(&context).is_ok());
     assert_eq!(space.share, None);
     assert_eq!(space.axes().collect::<Vec<_>>(), [Axis::K1, Axis::B, Axis::Depth, Axis::RerankWeight]);

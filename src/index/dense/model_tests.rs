@@ -223,7 +223,8 @@ fn brute_force(
     let best = |(address, id): (&DocAddress, &String)| {
         let vectors = world.committed[id].iter().map(|vector| rounded(&world.params, vector));
         let similarities = vectors.map(|stored| similarity(&world.params, query, &stored));
-        Some((*address, similarities.max_by(f64::total_cmp)?))
+        // A sum of products that are all -0 is -0, which would stand below 0; the engine's sums begin with 0.
+        Some((*address, similarities.map(|similarity| similarity + 0.0).max_by(f64::total_cmp)?))
     };
     let mut answer: Vec<_> = documents.iter().filter(|(_, id)| allow(id)).filter_map(best).collect();
     answer.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
