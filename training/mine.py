@@ -1,7 +1,7 @@
 """Hard negatives, by the engine's own two legs.
 
 In: `passages.jsonl`, `train.jsonl`, `held_out.jsonl`, `unseen.jsonl` of pairs.py. Every query is run over the pool by
-`bifocal run`: lexical, and dense with each bi-encoder. The first bi-encoder is the teacher: its cosine says which
+`bifocal run`: lexical, and dense with each bi-encoder asked for, one by default. The first bi-encoder is the teacher: its cosine says which
 candidates are likely to answer the query as well as the positive does, and those are not used. Out, in the work
 folder:
 
