@@ -34,8 +34,12 @@
 //! Beside the flow stand [`plan`] (what to do), [`schema`] (what an index holds), [`models`] (what embeds and re-ranks) and
 //! [`eval`] (how good it is). [`search`](mod@search) wires the query's half.
 //!
-//! Features: `cli` adds the command line, `hub` models by name from the Hugging Face hub. The library builds with neither.
+//! [`store`] keeps indices durable while they are written and searched.
+//!
+//! Features: `cli` adds the command line, `server` Elasticsearch's REST API, `hub` models by name from the Hugging Face hub. The
+//! library builds with none.
 
+pub mod aggregate;
 pub mod chunk;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -52,6 +56,9 @@ pub mod respond;
 pub mod retrieve;
 pub mod schema;
 pub mod search;
+#[cfg(feature = "server")]
+pub mod server;
+pub mod store;
 
 pub use document::{Document, DocumentId, PassageSpan};
 pub use error::{Error, ErrorKind, Location, Result};

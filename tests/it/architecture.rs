@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The order of the modules: one uses itself and what stands before it. `document` and `error` may know each other.
-const ORDER: [&str; 15] = [
-    "error", "document", "plan", "schema", "models", "ingest", "chunk", "index", "retrieve", "fuse", "rerank",
-    "respond", "search", "eval", "cli",
+const ORDER: [&str; 18] = [
+    "error", "document", "plan", "schema", "models", "ingest", "chunk", "index", "retrieve", "aggregate", "fuse", "rerank",
+    "respond", "search", "eval", "store", "server", "cli",
 ];
 
 /// What `lib.rs` re-exports, and from where.

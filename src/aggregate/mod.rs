@@ -1,0 +1,1 @@
+//! Aggregations: figures and buckets over a set of documents.

@@ -1,0 +1,1 @@
+//! `aggs`: read and printed.

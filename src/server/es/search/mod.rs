@@ -1,0 +1,1 @@
+//! `_search`, `_msearch`, `_count` and what belongs to them.
