@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use clap::Args;
+
 use super::index::{self, IndexArgs};
 use crate::error::{Error, Result};
 use crate::index::Index;
@@ -20,6 +22,20 @@ const FOLDER: &str = "eval";
 const HASH_DIGITS: usize = 12;
 /// A build that was begun so many seconds ago is taken to be dead.
 const STALE_SECONDS: u64 = 24 * 3600;
+
+/// Where the index of a collection comes from, as typed.
+#[derive(Debug, Args)]
+pub(super) struct IndexSource {
+    /// An index of its corpus (`bifocal index INDEX DATASET`); built and kept in the cache folder when absent
+    #[arg(long)]
+    pub(super) index: Option<PathBuf>,
+    /// The bi-encoder of the index that is built (see `bifocal models list`)
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["index", "mapping"])]
+    pub(super) model: Option<String>,
+    /// The Elasticsearch index body (`settings`, `mappings`), as JSON or YAML, of the index that is built
+    #[arg(long, value_name = "FILE", conflicts_with = "index")]
+    pub(super) mapping: Option<PathBuf>,
+}
 
 /// What an index is built of.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::cached_index::{self, Wanted};
+use super::cached_index::{self, IndexSource, Wanted};
 use super::interrupt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::eval::dataset::{Dataset, TopicField};
@@ -35,15 +35,8 @@ pub(super) struct TuneArgs {
     /// The collection's folder; absent where --queries, --qrels and --index say it all
     #[arg(required_unless_present = "queries")]
     dataset: Option<PathBuf>,
-    /// An index of its corpus (`bifocal index INDEX DATASET`); built and kept in the cache folder when absent
-    #[arg(long)]
-    index: Option<PathBuf>,
-    /// The bi-encoder of the index that is built (see `bifocal models list`)
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["index", "mapping"])]
-    model: Option<String>,
-    /// The Elasticsearch index body (`settings`, `mappings`), as JSON or YAML, of the index that is built
-    #[arg(long, value_name = "FILE", conflicts_with = "index")]
-    mapping: Option<PathBuf>,
+    #[command(flatten)]
+    source: IndexSource,
     /// The plan to start from: a name, a file with one (`plan.yaml`, `plans.yaml#mine`), or JSON
     #[arg(long, default_value = "hybrid")]
     plan: String,
@@ -92,7 +85,7 @@ pub(super) fn run(args: &TuneArgs, models: &Arc<Models>) -> anyhow::Result<()> {
         kept.sort_unstable();
         dataset.queries = kept.iter().filter_map(|&idx| dataset.queries.get(idx).cloned()).collect();
     }
-    let opened = match &args.index {
+    let opened = match &args.source.index {
         Some(index) => cached_index::open(index, models)?,
         None => cached_index::open_or_build(&wanted(args, &dataset, &plan), models)?,
     };
@@ -148,9 +141,9 @@ fn wanted<'a>(args: &'a TuneArgs, dataset: &'a Dataset, plan: &Plan) -> Wanted<'
     Wanted {
         name: &dataset.name,
         folder: &dataset.folder,
-        mapping: args.mapping.as_deref(),
-        model: args.model.as_deref(),
-        lexical_only: !needs_vectors && args.model.is_none(),
+        mapping: args.source.mapping.as_deref(),
+        model: args.source.model.as_deref(),
+        lexical_only: !needs_vectors && args.source.model.is_none(),
     }
 }
 

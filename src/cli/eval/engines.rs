@@ -43,21 +43,21 @@ pub(super) fn open_engines(
     let lexical_only = plans().all(|row| is_lexical(&row.plan));
     for model in asked {
         interrupt::check()?;
-        if let (Some(model), true) = (model, args.index.is_some() || args.mapping.is_some()) {
+        if let (Some(model), true) = (model, args.source.index.is_some() || args.source.mapping.is_some()) {
             let text = format!(
                 "the bi-encoder {model} needs an index of its own; leave --index and --mapping out to sweep `model`"
             );
             return Err(Error::invalid_input(text).into());
         }
-        let opened = match (&args.index, &collection.folder) {
+        let opened = match (&args.source.index, &collection.folder) {
             (Some(index), _) => cached_index::open(index, models).map_err(anyhow::Error::from),
             (None, Some(folder)) => {
                 let wanted = Wanted {
                     name: &collection.name,
                     folder,
-                    mapping: args.mapping.as_deref(),
-                    model: model.or(args.model.as_deref()),
-                    lexical_only: lexical_only && model.is_none() && args.model.is_none(),
+                    mapping: args.source.mapping.as_deref(),
+                    model: model.or(args.source.model.as_deref()),
+                    lexical_only: lexical_only && model.is_none() && args.source.model.is_none(),
                 };
                 cached_index::open_or_build(&wanted, models)
             }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use self::collection::Collection;
+use super::cached_index::IndexSource;
 use super::interrupt;
 use crate::eval::compare::{CompareInput, compare};
 use crate::eval::measures::Measure;
@@ -38,15 +39,8 @@ use crate::models::Models;
 pub(super) struct EvalArgs {
     /// The collection's folder; absent where runs alone are scored
     dataset: Option<PathBuf>,
-    /// An index of its corpus (`bifocal index INDEX DATASET`); built and kept in the cache folder when absent
-    #[arg(long)]
-    index: Option<PathBuf>,
-    /// The bi-encoder of the index that is built (see `bifocal models list`)
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["index", "mapping"])]
-    model: Option<String>,
-    /// The Elasticsearch index body (`settings`, `mappings`), as JSON or YAML, of the index that is built
-    #[arg(long, value_name = "FILE", conflicts_with = "index")]
-    mapping: Option<PathBuf>,
+    #[command(flatten)]
+    source: IndexSource,
     /// What is compared, with commas: plans (names, files, JSON), swept plans (`hybrid[rrf.k=10,60]`), TREC runs (files that end
     /// in .run, .trec or .txt), other engines (`http://host:9200/index`, or a query template's file). When absent:
     /// lexical,dense,hybrid,hybrid-rerank

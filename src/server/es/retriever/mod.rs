@@ -1,0 +1,257 @@
+//! `retriever`: a tree whose leaves find documents and whose inner nodes fuse, re-rank or pin them.
+//!
+//! In: the JSON of a `retriever`, and the searched indices. Out: one ranked list ([`Ranking`]) with, for each document, where its
+//! score comes from ([`Origin`]). Invariant: everything here works on ranked lists; what a query means is said by
+//! [`super::query_dsl`], and what is done with the list afterwards (paging, fetching, aggregations) by [`super::search`].
+//! Read next: [`parse`] (JSON to a tree), [`run`] (a tree to a list), [`fuse`](mod@fuse) (several lists to one).
+
+pub mod fuse;
+pub mod parse;
+pub mod provenance;
+pub mod rerank;
+pub mod run;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::document::DocumentId;
+use crate::retrieve::DocLocator;
+
+pub use parse::parse;
+pub use run::Runner;
+
+/// A node of the tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retriever {
+    /// What it does.
+    pub kind: RetrieverKind,
+    /// Only documents that match all of these queries (Elasticsearch's JSON) are found by the leaves below.
+    pub filter: Vec<Value>,
+    /// Documents that score lower are left out.
+    pub min_score: Option<f64>,
+    /// `_name`, for provenance.
+    pub name: Option<String>,
+}
+
+/// What a node does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RetrieverKind {
+    /// A query; the best by score.
+    Standard(Standard),
+    /// Nearest vectors of a field; the body of a `knn` query.
+    Knn(Map<String, Value>),
+    /// Reciprocal rank fusion.
+    Rrf(Rrf),
+    /// The weighted sum of normalised scores.
+    Linear(Linear),
+    /// A cross-encoder reads the best.
+    TextSimilarity(TextSimilarity),
+    /// Named documents stand first.
+    Pinned(Pinned),
+    /// A second query scores the best again.
+    Rescorer(Rescorer),
+}
+
+/// `standard`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Standard {
+    /// The query, Elasticsearch's JSON; every document when absent.
+    pub query: Option<Value>,
+    /// `sort`, `search_after`, `collapse` and `terminate_after`, which only a top-level `standard` retriever may have.
+    pub top_level: Map<String, Value>,
+}
+
+/// `rrf`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rrf {
+    /// What is fused, each with its weight.
+    pub children: Vec<(Retriever, f32)>,
+    /// Fusion's `k`, from 1.
+    pub rank_constant: u32,
+    /// Documents taken from each child; at least 1.
+    pub rank_window_size: usize,
+}
+
+/// `linear`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear {
+    /// What is fused.
+    pub children: Vec<LinearChild>,
+    /// Documents taken from each child; at least 1.
+    pub rank_window_size: usize,
+}
+
+/// One retriever of a [`Linear`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinearChild {
+    /// What finds.
+    pub retriever: Retriever,
+    /// Multiplies its normalised scores; at least 0.
+    pub weight: f32,
+    /// How its scores are put on a common scale.
+    pub normalizer: Normalizer,
+}
+
+/// Elasticsearch's score normalisers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Normalizer {
+    /// The scores themselves.
+    #[default]
+    None,
+    /// `(score - min) / (max - min)`; where all are equal, the score itself.
+    MinMax,
+    /// `score / sqrt(sum of squares)`.
+    L2Norm,
+}
+
+/// `text_similarity_reranker`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextSimilarity {
+    /// What finds.
+    pub child: Box<Retriever>,
+    /// The field whose text is read; the best passages of the document when absent (Bifocal's addition).
+    pub field: Option<String>,
+    /// The cross-encoder; the installation's own when absent.
+    pub inference_id: Option<String>,
+    /// The question.
+    pub inference_text: String,
+    /// How many documents are read; at least 1.
+    pub rank_window_size: usize,
+    /// Milliseconds after which the rest stays unread (Bifocal's addition).
+    pub budget_ms: Option<u64>,
+    /// Adds `weight` times the standardised logit to the standardised score, in place of the cross-encoder's order alone
+    /// (Bifocal's addition).
+    pub weight: Option<f64>,
+}
+
+/// `pinned`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pinned {
+    /// What finds the others.
+    pub child: Box<Retriever>,
+    /// (index, id) in order; any of the searched indices when the index is absent.
+    pub docs: Vec<(Option<String>, DocumentId)>,
+    /// Documents taken from the child; at least 1.
+    pub rank_window_size: usize,
+}
+
+/// `rescorer`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rescorer {
+    /// What finds.
+    pub child: Box<Retriever>,
+    /// As `rescore` of a search: each a `query` rescorer with its `window_size`.
+    pub rescore: Vec<Value>,
+}
+
+impl Retriever {
+    /// Whether its answer is a ranked list of its own making rather than a query's.
+    pub fn is_compound(&self) -> bool {
+        !matches!(self.kind, RetrieverKind::Standard(_) | RetrieverKind::Knn(_))
+    }
+
+    /// Elasticsearch's name of the kind.
+    pub fn type_name(&self) -> &'static str {
+        match self.kind {
+            RetrieverKind::Standard(_) => "standard",
+            RetrieverKind::Knn(_) => "knn",
+            RetrieverKind::Rrf(_) => "rrf",
+            RetrieverKind::Linear(_) => "linear",
+            RetrieverKind::TextSimilarity(_) => "text_similarity_reranker",
+            RetrieverKind::Pinned(_) => "pinned",
+            RetrieverKind::Rescorer(_) => "rescorer",
+        }
+    }
+}
+
+/// Where a document lies: in which of the searched indices, and where there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DocRef {
+    /// The place of its index in the list of those that are searched.
+    pub shard: usize,
+    /// Its place in that index's snapshot.
+    pub locator: DocLocator,
+}
+
+/// A document of a ranked list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranked {
+    /// Where it lies.
+    pub doc: DocRef,
+    /// The user's id.
+    pub id: DocumentId,
+    /// Larger is better; never NaN.
+    pub score: f32,
+    /// Where the score comes from.
+    pub origin: Arc<Origin>,
+}
+
+/// A ranked list, best first, and what is to be said of it.
+#[derive(Debug, Clone, Default)]
+pub struct Ranking {
+    /// Best first, each document once.
+    pub docs: Vec<Ranked>,
+    /// What did not go as it should have (a cross-encoder that failed), for the answer.
+    pub warnings: Vec<String>,
+}
+
+/// Where a document's score comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// A leaf's own score.
+    Leaf {
+        /// `standard` or `knn`.
+        kind: &'static str,
+    },
+    /// The sum of what each list gave; `None` where a list lacks the document.
+    Fused {
+        /// `rrf` or `linear`.
+        kind: &'static str,
+        /// Fusion's constant, for `rrf`.
+        rank_constant: Option<u32>,
+        /// One a list.
+        parts: Vec<Option<Part>>,
+    },
+    /// A cross-encoder read it.
+    Reranked {
+        /// The rank before, from 1.
+        rank_before: u32,
+        /// The score before.
+        score_before: f32,
+        /// 0 to 1; `None` where it was not read.
+        relevance: Option<f32>,
+        /// The raw output.
+        logit: Option<f32>,
+        /// Where the score before comes from.
+        before: Arc<Origin>,
+    },
+    /// It was named.
+    Pinned,
+    /// A second query scored it.
+    Rescored {
+        /// The score before.
+        score_before: f32,
+        /// Where that comes from.
+        before: Arc<Origin>,
+    },
+}
+
+/// What one list gave to a fused score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The retriever's `_name`, or its kind.
+    pub retriever: Arc<str>,
+    /// The document's rank there, from 1.
+    pub rank: u32,
+    /// Its score there.
+    pub score: f32,
+    /// The score on the common scale, for `linear`.
+    pub normalized: Option<f32>,
+    /// The list's weight.
+    pub weight: f32,
+    /// What was added.
+    pub contribution: f32,
+    /// Where the score there comes from.
+    pub origin: Arc<Origin>,
+}
