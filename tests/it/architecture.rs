@@ -5,8 +5,24 @@ use std::path::{Path, PathBuf};
 
 /// The order of the modules: one uses itself and what stands before it. `document` and `error` may know each other.
 const ORDER: [&str; 18] = [
-    "error", "document", "plan", "schema", "models", "ingest", "chunk", "index", "retrieve", "aggregate", "fuse", "rerank",
-    "respond", "search", "eval", "store", "server", "cli",
+    "error",
+    "document",
+    "plan",
+    "schema",
+    "models",
+    "ingest",
+    "chunk",
+    "index",
+    "retrieve",
+    "aggregate",
+    "fuse",
+    "rerank",
+    "respond",
+    "search",
+    "eval",
+    "store",
+    "server",
+    "cli",
 ];
 
 /// What `lib.rs` re-exports, and from where.

@@ -107,11 +107,9 @@ impl From<Error> for EsError {
             ErrorKind::NotFound => (404, "resource_not_found_exception"),
             ErrorKind::Conflict => (400, "illegal_argument_exception"),
             ErrorKind::Busy => (429, "es_rejected_execution_exception"),
-            ErrorKind::Model
-            | ErrorKind::Corrupt
-            | ErrorKind::Io
-            | ErrorKind::Interrupted
-            | ErrorKind::Internal => (500, "exception"),
+            ErrorKind::Model | ErrorKind::Corrupt | ErrorKind::Io | ErrorKind::Interrupted | ErrorKind::Internal => {
+                (500, "exception")
+            }
         };
         Self::new(status, kind, error.to_string())
     }
