@@ -21,6 +21,8 @@ mod output;
 mod progress;
 mod run;
 mod search;
+#[cfg(feature = "server")]
+mod serve;
 mod stats;
 mod tune;
 
@@ -104,12 +106,16 @@ enum Command {
     Grep(grep::GrepArgs),
     Models(models::ModelsArgs),
     Compact(compact::CompactArgs),
+    #[cfg(feature = "server")]
+    Serve(Box<serve::ServeArgs>),
+    #[cfg(feature = "server")]
+    HashPassword(serve::HashPasswordArgs),
     Completions(completions::CompletionsArgs),
 }
 
 /// Runs a command line and says with which code the process ends.
 pub fn run(cli: Cli) -> ExitCode {
-    start_log(cli.verbose);
+    start_log(cli.verbose, &cli.command);
     report_panics();
     let models = cli.models.open();
     let outcome = match cli.command {
@@ -126,6 +132,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Grep(args) => grep::run(&args, &models),
         Command::Models(args) => models::run(&args, &models),
         Command::Compact(args) => compact::run(&args, &models),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&args, &models),
+        #[cfg(feature = "server")]
+        Command::HashPassword(args) => serve::hash(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {
@@ -174,7 +184,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn start_log(verbose: u8) {
+fn start_log(verbose: u8, command: &Command) {
     let level = match verbose {
         0 => "bifocal=warn",
         1 => "bifocal=info",
@@ -182,7 +192,29 @@ fn start_log(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("BIFOCAL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    #[cfg(feature = "server")]
+    if let Command::Serve(args) = command {
+        // A server's lines are read later: they say when.
+        let _ = match args.log_format() {
+            serve::LogFormat::Text => log.with_timer(LogTime).with_ansi(false).try_init(),
+            serve::LogFormat::Json => log.with_timer(LogTime).json().flatten_event(true).try_init(),
+        };
+        return;
+    }
+    let _ = command;
+    let _ = log.without_time().try_init();
+}
+
+/// UTC to the millisecond.
+#[cfg(feature = "server")]
+struct LogTime;
+
+#[cfg(feature = "server")]
+impl tracing_subscriber::fmt::time::FormatTime for LogTime {
+    fn format_time(&self, w: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
+        write!(w, "{:.3}", jiff::Timestamp::now())
+    }
 }
 
 #[cfg(test)]

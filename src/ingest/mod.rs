@@ -35,6 +35,7 @@ use crate::error::{Error, Location};
 pub use format::Format;
 pub use operations::{Operations, open};
 pub use source::{Input, ReadProgress};
+pub(crate) use strict_json::Strict;
 
 /// One thing to do to the index, with where it came from.
 #[derive(Debug, Clone, PartialEq)]

@@ -80,7 +80,7 @@ fn not_a_number(line: &str, column: usize) -> Option<&'static str> {
 }
 
 /// A JSON value without duplicate keys: Elasticsearch refuses them, and keeping the last would lose data without a word.
-pub(super) struct Strict(pub(super) Value);
+pub(crate) struct Strict(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -2,9 +2,21 @@
 //!
 //! In: HTTP requests in Elasticsearch's dialect. Out: what the engine answers, in the same dialect. Invariant: only `es` knows
 //! that dialect, and whatever it does not support is refused by name. Handlers are async and only parse and print; the work runs on
-//! threads of its own. Read next: [`es`], one file a group of APIs.
+//! threads of its own ([`threads`]). Read next: [`app`] (from a request to its answer), [`state`] (what requests share), [`es`] (one
+//! file a group of APIs), [`serve`](mod@serve) (sockets, TLS, shutdown).
 
+pub mod app;
+pub mod auth;
 pub mod es;
+mod front;
+pub mod limits;
+pub mod metrics;
+pub mod request_id;
+pub mod serve;
 pub mod state;
+pub mod threads;
 
-pub use state::AppState;
+pub use app::app;
+pub use limits::Limits;
+pub use serve::{Listener, TlsFiles, serve};
+pub use state::{AppState, ServerOptions};

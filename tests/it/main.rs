@@ -22,6 +22,9 @@ mod model_test;
 mod opensearch;
 // The HTML report, in a real browser.
 mod report;
+// `bifocal serve`: shapes, errors, users, TLS, limits, shutdown.
+#[cfg(unix)]
+mod server;
 // `bifocal tune`: the plan that is written, held-out scores, errors.
 mod tune;
 // A folder for a test, and the `bifocal` command run in it.
