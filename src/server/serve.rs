@@ -82,6 +82,7 @@ pub async fn serve(
     state: Arc<AppState>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
+    let _ = state.address.set(listener.address()?);
     let handle = Handle::new();
     let stopping = handle.clone();
     tokio::spawn(async move {

@@ -2,9 +2,10 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::auth::Security;
@@ -66,6 +67,8 @@ pub struct AppState {
     pub options: ServerOptions,
     /// When the server started.
     pub started: SystemTime,
+    /// Where the server listens, once it does.
+    pub address: OnceLock<SocketAddr>,
     /// Bytes of bodies that are held.
     pub(super) in_flight_bytes: Arc<AtomicUsize>,
     slots: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
@@ -85,12 +88,18 @@ impl AppState {
             metrics: Metrics::new(),
             limits: options.limits.clone(),
             started: SystemTime::now(),
+            address: OnceLock::new(),
             in_flight_bytes: Arc::default(),
             slots: Mutex::default(),
             catalog,
             models,
             options,
         }))
+    }
+
+    /// Bytes of bodies that are held.
+    pub fn in_flight_bytes(&self) -> usize {
+        self.in_flight_bytes.load(Ordering::Relaxed)
     }
 
     /// What a group of APIs keeps between requests (open readers, counters): one value a type, made at the first use.

@@ -18,6 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 pub use access::{Access, Identity, Realm, Role};
+pub(crate) use api_keys::now_millis;
 pub use api_keys::{ApiKey, ApiKeys, NewKey};
 pub use users::{Users, hash_password};
 
