@@ -10,6 +10,7 @@
 pub mod columns;
 pub(crate) mod convert;
 pub mod dense;
+pub mod doc_values;
 mod embed;
 pub(crate) mod fields;
 pub mod lexical;

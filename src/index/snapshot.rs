@@ -24,6 +24,8 @@ pub struct Snapshot {
     /// One a segment.
     columns: Vec<Arc<ColumnsReader>>,
     dense: DenseReader,
+    /// One number a term over all segments, made when an aggregation first needs it.
+    ordinals: Arc<super::doc_values::OrdinalsCache>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -61,12 +63,21 @@ impl Snapshot {
             .iter()
             .map(|reader| ColumnsReader::open(reader).map(Arc::new))
             .collect::<Result<_>>()?;
-        Ok(Self { opened, searcher, columns, dense })
+        Ok(Self { opened, searcher, columns, dense, ordinals: Arc::default() })
     }
 
     /// Tantivy's snapshot.
     pub(crate) fn searcher(&self) -> &tantivy::Searcher {
         &self.searcher
+    }
+
+    /// The columns of a segment, by its number.
+    pub(crate) fn columns(&self, segment_ord: u32) -> Option<&Arc<ColumnsReader>> {
+        self.columns.get(segment_ord as usize)
+    }
+
+    pub(super) fn ordinals_cache(&self) -> &super::doc_values::OrdinalsCache {
+        &self.ordinals
     }
 
     /// The fields that queries may name.
