@@ -173,6 +173,13 @@ impl Snapshot {
         convert::values_at(source, field).into_iter().filter_map(Value::as_str).collect()
     }
 
+    /// The numbers that a source itself holds at a field's path: a vector as it was given.
+    pub(crate) fn own_numbers(&self, field: &str, source: &Map<String, Value>) -> Vec<f32> {
+        #[expect(clippy::cast_possible_truncation, reason = "vectors are single precision")]
+        let number = |value: &Value| value.as_f64().map(|value| value as f32);
+        convert::values_at(source, field).into_iter().filter_map(number).collect()
+    }
+
     /// The beginning of a document's prose, for a cross-encoder that has no passages to read.
     pub(crate) fn plain_text(&self, source: &Map<String, Value>, max_bytes: usize) -> String {
         let mut text = String::new();

@@ -4,14 +4,27 @@
 //! scores. A query of plain words goes to [`top_k`](crate::index::lexical::top_k()); everything else becomes a tree of Tantivy
 //! queries whose leaves score by our BM25. Read next: [`union`] and `compile`.
 
+mod automaton;
+mod blocks;
 mod compile;
 mod expand;
 pub mod explain;
+mod expressions;
+mod features;
+mod functions;
 pub mod highlight;
+mod multi_term;
+mod nested;
+mod numbers;
 mod phrase;
+mod prepared;
+mod rescoring;
+mod similar;
+mod synonyms;
 mod term;
 mod union;
 mod values;
+mod vectors;
 mod words;
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,9 +35,11 @@ use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
 use tantivy::{BitSet, DocAddress, DocId, Searcher, SegmentReader, TERMINATED, Term};
 
+pub use self::prepared::{Prepared, Scoring};
 pub(super) use self::values::fits;
 
 use self::compile::Compiler;
+use self::rescoring::Faults;
 use super::query::Query;
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
@@ -46,6 +61,8 @@ struct Snapshot {
     segments: Vec<SegmentView>,
     columns: SharedColumns,
     statistics: BTreeMap<Field, FieldStatistics>,
+    /// The vectors and sources of the same documents; `None` for a lexical view alone.
+    index: Option<crate::index::Snapshot>,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -62,6 +79,8 @@ struct SegmentView {
     columns: Arc<ColumnsReader>,
     /// Of the text and keyword fields that the segment has.
     inverted: HashMap<Field, Arc<InvertedIndexReader>>,
+    /// The documents that are no nested objects; `None` where all are none.
+    roots: Option<Arc<BitSet>>,
 }
 
 impl LexicalSearcher {
@@ -81,7 +100,7 @@ impl LexicalSearcher {
                     inverted.insert(field.field, reader.inverted_index(field.field)?);
                 }
             }
-            segments.push(SegmentView { columns, inverted });
+            segments.push(SegmentView { columns, inverted, roots: blocks::roots(reader)?.map(Arc::new) });
         }
         let columns = || segments.iter().map(|segment| segment.columns.as_ref());
         let statistics = term_fields
@@ -90,7 +109,17 @@ impl LexicalSearcher {
             .collect();
         let by_id = searcher.segment_readers().iter().zip(&segments);
         let columns = Arc::new(by_id.map(|(reader, view)| (reader.segment_id(), view.columns.clone())).collect());
-        Ok(Self(Arc::new(Snapshot { searcher, fields, segments, columns, statistics })))
+        Ok(Self(Arc::new(Snapshot { searcher, fields, segments, columns, statistics, index: None })))
+    }
+
+    /// The same view with the vectors and sources of its documents, for queries that need them.
+    #[must_use]
+    pub fn with_index(self, index: crate::index::Snapshot) -> Self {
+        Self(Arc::new(Snapshot { index: Some(index), ..self.0.as_ref().clone() }))
+    }
+
+    fn index(&self) -> Option<&crate::index::Snapshot> {
+        self.0.index.as_ref()
     }
 
     /// The snapshot that is searched.
@@ -132,11 +161,11 @@ impl LexicalSearcher {
         if let Some(plan) = self.plan_union(query)? {
             return self.top_of_union(&plan, depth, filter);
         }
-        let weight = self.compile(query)?.weight(EnableScoring::enabled_from_searcher(self.searcher()))?;
+        let prepared = self.prepare(query, Scoring::Enabled)?;
         let mut collector = Collector::new(depth);
         for (segment_ord, reader) in (0_u32..).zip(self.searcher().segment_readers()) {
             let passes = self.accepts(segment_ord, reader, filter);
-            weight.for_each(reader, &mut |doc, score| {
+            prepared.for_each(reader, &mut |doc, score| {
                 if passes(doc) {
                     collector.offer(f64::from(score), DocAddress::new(segment_ord, doc));
                 }
@@ -145,23 +174,48 @@ impl LexicalSearcher {
         Ok(collector.into_sorted())
     }
 
+    /// As [`LexicalSearcher::top`], for a query of plain words, whose hits are found without reading all that match; `None` for any
+    /// other query.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn top_of_words(
+        &self,
+        query: &Query,
+        depth: usize,
+        filter: Option<&[BitSet]>,
+    ) -> Result<Option<Vec<ScoredDoc>>> {
+        self.plan_union(query)?.map(|plan| self.top_of_union(&plan, depth, filter)).transpose()
+    }
+
+    /// As [`LexicalSearcher::prepare`].
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn weight(&self, query: &Query, needs_scores: bool) -> Result<Prepared> {
+        self.prepare(query, if needs_scores { Scoring::Enabled } else { Scoring::Disabled })
+    }
+
     /// The documents that match, a set for each segment in the snapshot's order, without deleted ones. For either leg.
     ///
     /// # Errors
     /// As [`LexicalSearcher::top`].
     pub fn filter(&self, query: &Query) -> Result<Vec<BitSet>> {
-        let weight = self.compile(query)?.weight(EnableScoring::disabled_from_searcher(self.searcher()))?;
-        let segments = self.searcher().segment_readers().iter();
+        let prepared = self.prepare(query, Scoring::Disabled)?;
+        let segments = (0_u32..).zip(self.searcher().segment_readers());
         segments
-            .map(|reader| {
+            .map(|(segment_ord, reader)| {
                 let mut found = BitSet::with_max_value(reader.max_doc());
-                weight.for_each_no_score(reader, &mut |docs| {
+                prepared.for_each_doc(reader, &mut |docs| {
                     for &doc in docs {
                         if !reader.is_deleted(doc) {
                             found.insert(doc);
                         }
                     }
                 })?;
+                if let Some(roots) = self.roots(segment_ord) {
+                    found.intersect_update(&roots.into());
+                }
                 Ok(found)
             })
             .collect()
@@ -181,10 +235,12 @@ impl LexicalSearcher {
     /// As [`LexicalSearcher::top`].
     pub fn score(&self, query: &Query, address: DocAddress) -> Result<Option<f32>> {
         let reader = self.segment_reader(address)?;
-        let weight = self.compile(query)?.weight(EnableScoring::enabled_from_searcher(self.searcher()))?;
-        let mut scorer = weight.scorer(reader, 1.0)?;
+        let prepared = self.prepare(query, Scoring::Enabled)?;
+        let mut scorer = prepared.scorer(reader)?;
         let found = if scorer.doc() < address.doc_id { scorer.seek(address.doc_id) } else { scorer.doc() };
-        Ok((found == address.doc_id && found != TERMINATED).then(|| scorer.score()))
+        let score = (found == address.doc_id && found != TERMINATED).then(|| scorer.score());
+        prepared.check()?;
+        Ok(score)
     }
 
     /// The ids of the documents that match, in the order of the segments.
@@ -215,8 +271,18 @@ impl LexicalSearcher {
         Ok(Self(Arc::new(Snapshot { statistics, ..self.0.as_ref().clone() })))
     }
 
-    fn compile(&self, query: &Query) -> Result<Box<dyn tantivy::query::Query>> {
-        Compiler { searcher: self }.compile(query, 1.0)
+    /// Gets a query ready to run, segment by segment.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn prepare(&self, query: &Query, scoring: Scoring) -> Result<Prepared> {
+        let faults = Faults::default();
+        let compiled = Compiler { searcher: self, faults: faults.clone() }.compile(query, 1.0)?;
+        let enabled = match scoring {
+            Scoring::Enabled => EnableScoring::enabled_from_searcher(self.searcher()),
+            Scoring::Disabled => EnableScoring::disabled_from_searcher(self.searcher()),
+        };
+        Ok(Prepared::new(compiled.weight(enabled)?, faults))
     }
 
     fn segment_reader(&self, address: DocAddress) -> Result<&SegmentReader> {
@@ -251,8 +317,42 @@ impl LexicalSearcher {
         Ok(doc_freq)
     }
 
-    /// Whether a document of a segment is neither deleted nor filtered out.
-    fn accepts<'a>(
+    /// The documents of a segment that are no nested objects; `None` where all are none.
+    pub fn roots(&self, segment_ord: u32) -> Option<&BitSet> {
+        self.0.segments.get(segment_ord as usize).and_then(|segment| segment.roots.as_deref())
+    }
+
+    fn segment_ords(&self) -> Vec<(SegmentId, u32)> {
+        self.searcher().segment_readers().iter().map(SegmentReader::segment_id).zip(0..).collect()
+    }
+
+    /// The number in the snapshot of each segment's first document.
+    fn doc_bases(&self) -> Vec<(SegmentId, u32)> {
+        let mut next = 0_u32;
+        let readers = self.searcher().segment_readers().iter();
+        let base = |reader: &SegmentReader| {
+            let base = next;
+            next += reader.max_doc();
+            (reader.segment_id(), base)
+        };
+        readers.map(base).collect()
+    }
+
+    /// Whether a document of a segment is a whole document, and neither deleted nor filtered out.
+    pub(crate) fn accepts<'a>(
+        &'a self,
+        segment_ord: u32,
+        reader: &'a SegmentReader,
+        filter: Option<&'a [BitSet]>,
+    ) -> Box<dyn Fn(DocId) -> bool + 'a> {
+        let passes = self.passes(segment_ord, reader, filter);
+        match self.roots(segment_ord) {
+            None => passes,
+            Some(roots) => Box::new(move |doc| roots.contains(doc) && passes(doc)),
+        }
+    }
+
+    fn passes<'a>(
         &self,
         segment_ord: u32,
         reader: &'a SegmentReader,

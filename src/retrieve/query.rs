@@ -2,8 +2,17 @@
 //!
 //! Plain data. What it means is written at each part; [`super::lexical`] runs it. Scores are Elasticsearch's.
 
+mod scores;
+pub mod script;
+mod terms;
+mod vectors;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::scores::*;
+pub use self::terms::*;
+pub use self::vectors::*;
 
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,14 +30,24 @@ pub enum Query {
     Term(FieldValue),
     /// Documents with any of these terms or values, with score 1.
     Terms(FieldValues),
+    /// Documents with any of several terms, scored as one.
+    Synonym(SynonymQuery),
+    /// Terms at given distances.
+    TermPhrase(TermPhraseQuery),
+    /// A term in several fields as if they were one.
+    CombinedTerm(CombinedTermQuery),
+    /// Terms of several fields with one document frequency.
+    Blended(BlendedQuery),
+    /// The terms that set some texts apart.
+    MoreLikeThis(MoreLikeThisQuery),
     /// Documents with a term that begins so, with score 1. The text is not analysed.
-    Prefix(FieldText),
+    Prefix(PatternQuery),
     /// Documents with a term that differs in a few letters.
     Fuzzy(FuzzyQuery),
     /// Documents with a term of this pattern (`*` any letters, `?` one, `\` before either), with score 1.
-    Wildcard(FieldText),
+    Wildcard(PatternQuery),
     /// Documents with a term that this regular expression matches as a whole, with score 1.
-    Regexp(FieldText),
+    Regexp(RegexpQuery),
     /// Documents with a value between bounds, with score 1.
     Range(RangeQuery),
     /// Documents that have the field, with score 1.
@@ -43,6 +62,37 @@ pub enum Query {
     ConstantScore(Box<Query>),
     /// Another query's score times a factor.
     Boost(BoostQuery),
+    /// What one query finds, marked down where another matches too.
+    Boosting(BoostingQuery),
+    /// Another query's scores, none above a limit.
+    Capped(CappedQuery),
+    /// Another query's documents, their scores combined with functions.
+    FunctionScore(FunctionScoreQuery),
+    /// Another query's documents, scored by an expression.
+    ScriptScore(ScriptScoreQuery),
+    /// Documents scored by the value of a field.
+    RankFeature(RankFeatureQuery),
+    /// Documents scored by their distance from a date.
+    DistanceFeature(DistanceFeatureQuery),
+    /// Documents of which a nested object matches.
+    Nested(NestedQuery),
+    /// The documents whose vectors are closest.
+    Knn(KnnQuery),
+    /// Another query under a name, by which the response says that it matched.
+    Named(NamedQuery),
+    /// Documents of one snapshot, found before.
+    #[serde(skip)]
+    Docs(ScoredDocs),
+}
+
+/// [`Query::Named`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedQuery {
+    /// The name.
+    pub name: String,
+    /// What it names.
+    pub query: Box<Query>,
 }
 
 /// [`Query::Match`]: finds documents with the words that an analyzer makes of `text`.
@@ -108,6 +158,34 @@ pub enum MinimumShouldMatch {
 }
 
 impl MinimumShouldMatch {
+    /// The number that a text of Elasticsearch's asks for of `num_clauses`: `2`, `-1`, `75%`, `-25%`, `3<90%`, or several of the last
+    /// kind (`2<-25% 9<-3`). May be more than `num_clauses`. `None` when it cannot be read.
+    pub fn number(text: &str, num_clauses: usize) -> Option<i32> {
+        let total = i64::try_from(num_clauses).ok()?;
+        let text = text.trim();
+        let number = if text.contains('<') {
+            let tight: String = text.split('<').map(str::trim).collect::<Vec<_>>().join("<");
+            let mut number = total;
+            for part in tight.split_whitespace() {
+                let (bound, rest) = part.split_once('<')?;
+                if total <= bound.parse::<i64>().ok()? {
+                    break;
+                }
+                number = i64::from(Self::number(rest, num_clauses)?);
+            }
+            number
+        } else if let Some(percent) = text.strip_suffix('%') {
+            let percent: i32 = percent.trim().parse().ok()?;
+            #[expect(clippy::cast_possible_truncation, reason = "as in Elasticsearch, cut off in single precision")]
+            let part = ((total as f32 * percent as f32) * (1.0 / 100.0)) as i64;
+            if part < 0 || percent < 0 { total + part } else { part }
+        } else {
+            let count: i64 = i64::from(text.parse::<i32>().ok()?);
+            if count < 0 { total + count } else { count }
+        };
+        i32::try_from(number.max(0)).ok()
+    }
+
     /// The number for `num_clauses` clauses, between 0 and their number, or one more where so many cannot match.
     pub fn resolve(self, num_clauses: usize) -> usize {
         let total = i64::try_from(num_clauses).unwrap_or(i64::MAX);
@@ -131,6 +209,13 @@ pub enum Fuzziness {
     Auto,
     /// So many edits: 0, 1 or 2.
     Edits(u8),
+    /// No edits for words of fewer than `low` letters, 1 for fewer than `high`, 2 for longer ones.
+    AutoBetween {
+        /// Letters from which on one edit is allowed.
+        low: usize,
+        /// Letters from which on two edits are allowed.
+        high: usize,
+    },
 }
 
 impl Fuzziness {
@@ -138,11 +223,11 @@ impl Fuzziness {
     pub fn edits(self, term: &str) -> u8 {
         match self {
             Fuzziness::Edits(edits) => edits.min(2),
-            Fuzziness::Auto => match term.chars().count() {
-                0..=2 => 0,
-                3..=5 => 1,
-                _ => 2,
-            },
+            Fuzziness::Auto => Fuzziness::AutoBetween { low: 3, high: 6 }.edits(term),
+            Fuzziness::AutoBetween { low, high } => {
+                let length = term.chars().count();
+                u8::from(length >= low) + u8::from(length >= low.max(high))
+            }
         }
     }
 }
@@ -209,16 +294,6 @@ pub struct FieldValues {
     pub values: Vec<TermValue>,
 }
 
-/// A field and a text that is read as the query says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldText {
-    /// The field's name.
-    pub field: String,
-    /// The text.
-    pub text: String,
-}
-
 /// A field alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -233,34 +308,6 @@ pub struct FieldName {
 pub struct IdsQuery {
     /// The ids.
     pub values: Vec<String>,
-}
-
-/// [`Query::Fuzzy`]: the 50 terms nearest to `term`, each scored by BM25 as if as frequent as the most frequent of them, times
-/// `1 - edits / length of the shorter word`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FuzzyQuery {
-    /// The field's name.
-    pub field: String,
-    /// The term; not analysed.
-    pub term: String,
-    /// How far others may differ.
-    #[serde(default = "auto")]
-    pub fuzziness: Fuzziness,
-    /// So many first letters must agree.
-    #[serde(default)]
-    pub prefix_length: usize,
-    /// Whether two letters exchanged count as one edit.
-    #[serde(default = "yes")]
-    pub transpositions: bool,
-}
-
-fn auto() -> Fuzziness {
-    Fuzziness::Auto
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// [`Query::Range`]: values between bounds; a bound that is left out is open. At most one of `gt` and `gte`, and of `lt` and
@@ -353,6 +400,125 @@ impl Query {
         Query::Term(FieldValue { field: field.into(), value: value.into() })
     }
 
+    /// The queries that this one is made of; none for a leaf.
+    pub fn children(&self) -> Vec<&Query> {
+        match self {
+            Query::Bool(query) => {
+                query.must.iter().chain(&query.should).chain(&query.must_not).chain(&query.filter).collect()
+            }
+            Query::DisMax(query) => query.queries.iter().collect(),
+            Query::ConstantScore(query) => vec![query],
+            Query::Boost(query) => vec![&query.query],
+            Query::Boosting(query) => vec![&query.positive, &query.negative],
+            Query::Capped(query) => vec![&query.query],
+            Query::FunctionScore(query) => {
+                let filters = query.functions.iter().filter_map(|clause| clause.filter.as_ref());
+                std::iter::once(query.query.as_ref()).chain(filters).collect()
+            }
+            Query::ScriptScore(query) => vec![&query.query],
+            Query::Nested(query) => vec![&query.query],
+            Query::Knn(query) => query.filter.iter().collect(),
+            Query::Named(query) => vec![&query.query],
+            Query::MatchAll
+            | Query::MatchNone
+            | Query::Match(_)
+            | Query::Phrase(_)
+            | Query::Term(_)
+            | Query::Terms(_)
+            | Query::Synonym(_)
+            | Query::TermPhrase(_)
+            | Query::CombinedTerm(_)
+            | Query::Blended(_)
+            | Query::MoreLikeThis(_)
+            | Query::Prefix(_)
+            | Query::Fuzzy(_)
+            | Query::Wildcard(_)
+            | Query::Regexp(_)
+            | Query::Range(_)
+            | Query::Exists(_)
+            | Query::Ids(_)
+            | Query::RankFeature(_)
+            | Query::DistanceFeature(_)
+            | Query::Docs(_) => Vec::new(),
+        }
+    }
+
+    /// As [`Query::children`], to change them.
+    pub fn children_mut(&mut self) -> Vec<&mut Query> {
+        match self {
+            Query::Bool(query) => {
+                let BoolQuery { must, should, must_not, filter, .. } = query;
+                must.iter_mut().chain(should).chain(must_not).chain(filter).collect()
+            }
+            Query::DisMax(query) => query.queries.iter_mut().collect(),
+            Query::ConstantScore(query) => vec![query],
+            Query::Boost(query) => vec![&mut query.query],
+            Query::Boosting(query) => vec![&mut query.positive, &mut query.negative],
+            Query::Capped(query) => vec![&mut query.query],
+            Query::FunctionScore(query) => {
+                let filters = query.functions.iter_mut().filter_map(|clause| clause.filter.as_mut());
+                std::iter::once(query.query.as_mut()).chain(filters).collect()
+            }
+            Query::ScriptScore(query) => vec![&mut query.query],
+            Query::Nested(query) => vec![&mut query.query],
+            Query::Knn(query) => query.filter.iter_mut().collect(),
+            Query::Named(query) => vec![&mut query.query],
+            Query::MatchAll
+            | Query::MatchNone
+            | Query::Match(_)
+            | Query::Phrase(_)
+            | Query::Term(_)
+            | Query::Terms(_)
+            | Query::Synonym(_)
+            | Query::TermPhrase(_)
+            | Query::CombinedTerm(_)
+            | Query::Blended(_)
+            | Query::MoreLikeThis(_)
+            | Query::Prefix(_)
+            | Query::Fuzzy(_)
+            | Query::Wildcard(_)
+            | Query::Regexp(_)
+            | Query::Range(_)
+            | Query::Exists(_)
+            | Query::Ids(_)
+            | Query::RankFeature(_)
+            | Query::DistanceFeature(_)
+            | Query::Docs(_) => Vec::new(),
+        }
+    }
+
+    /// The named queries of the tree, this one included, in its order.
+    pub fn named(&self) -> Vec<&NamedQuery> {
+        let mut found = Vec::new();
+        if let Query::Named(named) = self {
+            found.push(named);
+        }
+        for child in self.children() {
+            found.extend(child.named());
+        }
+        found
+    }
+
+    /// Calls `change` on every vector query of the tree.
+    ///
+    /// # Errors
+    /// The first of `change`.
+    pub fn for_each_knn<E>(
+        &mut self,
+        change: &mut impl FnMut(&mut KnnQuery) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        if let Query::Knn(knn) = self {
+            change(knn)?;
+        }
+        self.children_mut().into_iter().try_for_each(|child| child.for_each_knn(change))
+    }
+
+    /// This query under a name.
+    #[must_use]
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        Query::Named(NamedQuery { name: name.into(), query: Box::new(self) })
+    }
+
     /// This query times `boost`.
     #[must_use]
     pub fn boosted(self, boost: f32) -> Self {
@@ -381,6 +547,31 @@ mod tests {
         let again: Query = serde_json::from_value(serde_json::to_value(&query).unwrap()).unwrap();
         assert_eq!(query, again);
         assert!(serde_json::from_str::<Query>(r#"{"match":{"text":"x","colour":"red"}}"#).is_err());
+    }
+
+    #[test]
+    fn texts_of_minimum_should_match() {
+        for (text, clauses, expected) in [
+            ("2", 3, Some(2)),
+            ("5", 3, Some(5)),
+            ("-1", 3, Some(2)),
+            ("-5", 3, Some(0)),
+            ("75%", 4, Some(3)),
+            ("75%", 5, Some(3)),
+            ("-25%", 4, Some(3)),
+            ("-25%", 5, Some(4)),
+            ("30%", 3, Some(0)),
+            ("3<90%", 3, Some(3)),
+            ("3<90%", 4, Some(3)),
+            ("2<-25% 9<-3", 2, Some(2)),
+            ("2<-25% 9<-3", 8, Some(6)),
+            ("2 < -25% 9<-3", 10, Some(7)),
+            ("many", 2, None),
+            ("<", 2, None),
+            ("", 2, None),
+        ] {
+            assert_eq!(MinimumShouldMatch::number(text, clauses), expected, "{text} of {clauses}");
+        }
     }
 
     #[test]

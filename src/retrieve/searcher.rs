@@ -34,7 +34,8 @@ impl Searcher {
     /// `Corrupt` naming the file when a segment is damaged, `Io` when it cannot be read.
     pub fn open(index: &Index) -> Result<Self> {
         let snapshot = index.snapshot()?;
-        let lexical = LexicalSearcher::open(snapshot.searcher().clone(), snapshot.table().clone())?;
+        let lexical =
+            LexicalSearcher::open(snapshot.searcher().clone(), snapshot.table().clone())?.with_index(snapshot.clone());
         Ok(Self { snapshot, lexical })
     }
 

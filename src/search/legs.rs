@@ -134,26 +134,7 @@ fn apply_defaults(query: &mut Query, fields: &[BoostedField], all_words: bool) {
                 own.extend_from_slice(fields);
             }
         }
-        Query::Bool(query) => {
-            let clauses = [&mut query.must, &mut query.should, &mut query.must_not, &mut query.filter];
-            for clause in clauses.into_iter().flatten() {
-                apply_defaults(clause, fields, all_words);
-            }
-        }
-        Query::DisMax(query) => query.queries.iter_mut().for_each(|query| apply_defaults(query, fields, all_words)),
-        Query::ConstantScore(query) => apply_defaults(query, fields, all_words),
-        Query::Boost(query) => apply_defaults(&mut query.query, fields, all_words),
-        Query::MatchAll
-        | Query::MatchNone
-        | Query::Term(_)
-        | Query::Terms(_)
-        | Query::Prefix(_)
-        | Query::Fuzzy(_)
-        | Query::Wildcard(_)
-        | Query::Regexp(_)
-        | Query::Range(_)
-        | Query::Exists(_)
-        | Query::Ids(_) => {}
+        other => other.children_mut().into_iter().for_each(|child| apply_defaults(child, fields, all_words)),
     }
 }
 

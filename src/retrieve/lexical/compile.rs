@@ -6,26 +6,36 @@ use std::sync::Arc;
 
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery, ExistsQuery, Occur,
-    Query as TantivyQuery, RangeQuery, RegexQuery, TermQuery, TermSetQuery,
+    Query as TantivyQuery, RangeQuery, TermQuery, TermSetQuery,
 };
 use tantivy::schema::IndexRecordOption;
 use tantivy::{BitSet, Term};
 
 use super::LexicalSearcher;
+use super::automaton::Pattern;
+use super::expand::MAX_EXPANSIONS;
+use super::functions::{Function, FunctionKind, FunctionScore, ScriptScore};
+use super::nested::BlockJoin;
 use super::phrase::{PhraseLeaf, PhraseSlot};
+use super::rescoring::{Cap, Demote, Faults, Rescored};
+use super::synonyms::{CombinedLeaf, SynonymLeaf};
 use super::term::{DocsLeaf, Norms, TermLeaf};
 use super::values::{self, Side};
 use super::words::{self, WordTerm, check_boost};
 use crate::error::{Error, Result};
+use crate::index::lexical::bm25::FieldStatistics;
 use crate::index::lexical::{FieldKind, LexicalField};
 use crate::retrieve::query::{
-    BoolQuery, FieldText, FieldValue, FieldValues, Fuzziness, FuzzyQuery, IdsQuery, MatchQuery, PhraseQuery, Query,
-    RangeQuery as Range,
+    BlendedQuery, BoolQuery, CombinedTermQuery, FieldValue, FieldValues, FunctionScoreQuery, Fuzziness, FuzzyQuery,
+    IdsQuery, MatchQuery, NestedQuery, PhraseQuery, Query, RangeQuery as Range, ScoreFunction, SynonymQuery,
+    TermPhraseQuery, TermValue,
 };
 
 /// Compiles queries for one snapshot.
 pub(super) struct Compiler<'a> {
     pub(super) searcher: &'a LexicalSearcher,
+    /// Where scorers say what went wrong.
+    pub(super) faults: Faults,
 }
 
 type Boxed = Box<dyn TantivyQuery>;
@@ -52,9 +62,14 @@ impl Compiler<'_> {
             Query::Phrase(query) => self.phrase(query, boost)?,
             Query::Term(query) => self.term(query, boost)?,
             Query::Terms(query) => self.terms(query, boost)?,
-            Query::Prefix(FieldText { field, text }) => self.pattern(field, &format!("{}.*", escaped(text)), boost)?,
-            Query::Wildcard(FieldText { field, text }) => self.pattern(field, &wildcard_pattern(text), boost)?,
-            Query::Regexp(FieldText { field, text }) => self.pattern(field, text, boost)?,
+            Query::Synonym(query) => self.synonyms(query, boost)?,
+            Query::TermPhrase(query) => self.term_phrase(query, boost)?,
+            Query::CombinedTerm(query) => self.combined_term(query, boost)?,
+            Query::Blended(query) => self.blended(query, boost)?,
+            Query::MoreLikeThis(query) => self.at_depth(&self.searcher.similar(query)?, boost, depth + 1)?,
+            Query::Prefix(query) => self.pattern(&query.field, &Pattern::prefix(query)?, query.rewrite, boost)?,
+            Query::Wildcard(query) => self.pattern(&query.field, &Pattern::wildcard(query)?, query.rewrite, boost)?,
+            Query::Regexp(query) => self.pattern(&query.field, &Pattern::regexp(query)?, query.rewrite, boost)?,
             Query::Fuzzy(query) => self.fuzzy(query, boost)?,
             Query::Range(query) => self.range(query, boost)?,
             Query::Exists(name) => self.exists(&name.field, boost)?,
@@ -67,6 +82,33 @@ impl Compiler<'_> {
             }
             Query::ConstantScore(query) => constant(self.at_depth(query, 1.0, depth + 1)?, boost),
             Query::Boost(query) => self.at_depth(&query.query, boost * check_boost(query.boost)?, depth + 1)?,
+            Query::Boosting(query) => Box::new(Rescored {
+                inner: self.at_depth(&query.positive, boost, depth + 1)?,
+                others: vec![self.at_depth(&query.negative, 1.0, depth + 1)?],
+                rescore: Arc::new(Demote { factor: check_boost(query.negative_boost)? }),
+            }),
+            Query::Capped(query) => Box::new(Rescored {
+                inner: self.at_depth(&query.query, boost, depth + 1)?,
+                others: Vec::new(),
+                rescore: Arc::new(Cap { max_score: query.max_score }),
+            }),
+            Query::FunctionScore(query) => self.function_score(query, boost, depth)?,
+            Query::ScriptScore(query) => Box::new(Rescored {
+                inner: self.at_depth(&query.query, 1.0, depth + 1)?,
+                others: Vec::new(),
+                rescore: Arc::new(ScriptScore {
+                    script: Arc::new(self.searcher.expression_fields(&query.script)?),
+                    min_score: query.min_score,
+                    boost,
+                    faults: self.faults.clone(),
+                }),
+            }),
+            Query::RankFeature(query) => Box::new(self.searcher.feature_leaf(query, boost)?),
+            Query::DistanceFeature(query) => Box::new(self.searcher.distance_leaf(query, boost)?),
+            Query::Nested(query) => self.nested(query, boost, depth)?,
+            Query::Knn(query) => Box::new(self.searcher.scored_docs_leaf(&self.searcher.nearest(query)?, boost)),
+            Query::Docs(docs) => Box::new(self.searcher.scored_docs_leaf(docs, boost)),
+            Query::Named(query) => self.at_depth(&query.query, boost, depth + 1)?,
         })
     }
 
@@ -92,18 +134,18 @@ impl Compiler<'_> {
             return self.value(&word.name, word.field, word.term.clone(), boost);
         }
         match fuzziness.map(|fuzziness| fuzziness.edits(&word.text)).filter(|&edits| edits > 0) {
-            Some(edits) => self.near(word.field, &word.text, edits, 0, true, boost),
+            Some(edits) => self.fuzzy(&FuzzyQuery::new(&word.name, &word.text, Fuzziness::Edits(edits)), boost),
             None => self.term_leaf(word.field, word.term.clone(), boost),
         }
     }
 
-    fn term_leaf(&self, field: &LexicalField, term: Term, boost: f32) -> Result<Boxed> {
+    pub(super) fn term_leaf(&self, field: &LexicalField, term: Term, boost: f32) -> Result<Boxed> {
         let statistics = self.searcher.statistics(field.field)?;
         let weight = statistics.weight(boost, statistics.idf(self.searcher.doc_freq(&term)?));
         Ok(Box::new(TermLeaf { term, weight, norms: self.norms(field)? }))
     }
 
-    fn norms(&self, field: &LexicalField) -> Result<Norms> {
+    pub(super) fn norms(&self, field: &LexicalField) -> Result<Norms> {
         let inverses = self.searcher.statistics(field.field)?.norm_inverses.clone();
         Ok(Norms { inverses, columns: self.searcher.0.columns.clone() })
     }
@@ -146,51 +188,6 @@ impl Compiler<'_> {
         Ok(constant(Box::new(TermSetQuery::new(terms)), boost))
     }
 
-    /// Terms that a regular expression matches as a whole.
-    fn pattern(&self, name: &str, pattern: &str, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(name)?;
-        if !field.has_terms() || !field.indexed {
-            return Err(Error::invalid_input("is no text or keyword field, which patterns need").in_field(name));
-        }
-        let query = RegexQuery::from_pattern(pattern, field.field).map_err(|source| {
-            let text = format!("the pattern {pattern:?} cannot be read or is too large; simplify it");
-            Error::invalid_input(text).in_field(name).with_source(source)
-        })?;
-        Ok(constant(Box::new(query), boost))
-    }
-
-    fn fuzzy(&self, query: &FuzzyQuery, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(&query.field)?;
-        if !field.has_terms() || !field.indexed {
-            return Err(Error::invalid_input("is no text or keyword field, which fuzzy queries need")
-                .in_field(query.field.clone()));
-        }
-        let edits = query.fuzziness.edits(&query.term);
-        self.near(field, &query.term, edits, query.prefix_length, query.transpositions, boost)
-    }
-
-    /// The terms near a word, each with the idf of the most frequent of them and a boost for its nearness, as Lucene blends them.
-    fn near(
-        &self,
-        field: &LexicalField,
-        word: &str,
-        edits: u8,
-        prefix: usize,
-        transpositions: bool,
-        boost: f32,
-    ) -> Result<Boxed> {
-        let expansions = self.searcher.near(field, word, edits, prefix, transpositions)?;
-        let statistics = self.searcher.statistics(field.field)?;
-        let most_frequent = expansions.iter().map(|expansion| expansion.doc_freq).max().unwrap_or(0);
-        let idf = statistics.idf(most_frequent);
-        let norms = self.norms(field)?;
-        let leaf = |expansion: super::expand::Expansion| -> (Occur, Boxed) {
-            let weight = statistics.weight(boost * expansion.boost, idf);
-            (Occur::Should, Box::new(TermLeaf { term: expansion.term, weight, norms: norms.clone() }))
-        };
-        Ok(union(expansions.into_iter().map(leaf).collect()))
-    }
-
     fn phrase(&self, query: &PhraseQuery, boost: f32) -> Result<Boxed> {
         let mut queries = Vec::new();
         for (name, field, own) in self.searcher.boosted_fields(&query.fields)? {
@@ -220,16 +217,33 @@ impl Compiler<'_> {
     fn phrase_in(&self, field: &LexicalField, query: &PhraseQuery, boost: f32) -> Result<Option<Boxed>> {
         let tokens = words::tokens(field, query.analyzer.as_deref(), &query.text)?;
         let Some(first) = tokens.first().map(|token| token.position) else { return Ok(None) };
-        let statistics = self.searcher.statistics(field.field)?;
-        let mut slots: Vec<PhraseSlot> = Vec::with_capacity(tokens.len());
-        let mut sum_idf = 0.0;
+        let mut places: Vec<(u32, Vec<Term>)> = Vec::with_capacity(tokens.len());
         for (idx, token) in tokens.iter().enumerate() {
             let is_beginning = query.prefix && idx + 1 == tokens.len();
             let terms = if is_beginning {
-                self.searcher.beginning_with(field, &token.term)?
+                self.searcher.beginning_with(field, &token.term, MAX_EXPANSIONS)?
             } else {
                 vec![Term::from_field_text(field.field, &token.term)]
             };
+            places.push((token.position - first, terms));
+        }
+        self.phrase_of(field, places, query.slop, query.prefix, boost)
+    }
+
+    /// * `places`: offsets from the first, each with the terms that may stand there.
+    /// * `is_prefix`: even a single place is scored as a phrase.
+    fn phrase_of(
+        &self,
+        field: &LexicalField,
+        places: Vec<(u32, Vec<Term>)>,
+        slop: u32,
+        is_prefix: bool,
+        boost: f32,
+    ) -> Result<Option<Boxed>> {
+        let statistics = self.searcher.statistics(field.field)?;
+        let mut slots: Vec<PhraseSlot> = Vec::with_capacity(places.len());
+        let mut sum_idf = 0.0;
+        for (offset, terms) in places {
             // As in Lucene, every term that may stand at a place adds its idf.
             let mut is_indexed = false;
             for term in &terms {
@@ -242,15 +256,199 @@ impl Compiler<'_> {
             if !is_indexed {
                 return Ok(None);
             }
-            slots.push(PhraseSlot { offset: token.position - first, terms });
+            slots.push(PhraseSlot { offset, terms });
         }
-        if let ([slot], false) = (slots.as_slice(), query.prefix)
-            && let Some(term) = slot.terms.first()
+        if let ([slot], false) = (slots.as_slice(), is_prefix)
+            && let [term] = slot.terms.as_slice()
         {
             return self.term_leaf(field, term.clone(), boost).map(Some);
         }
         let weight = statistics.weight(boost, sum_idf);
-        Ok(Some(Box::new(PhraseLeaf { slots, slop: query.slop, weight, norms: self.norms(field)? })))
+        Ok(Some(Box::new(PhraseLeaf { slots, slop, weight, norms: self.norms(field)? })))
+    }
+
+    fn synonyms(&self, query: &SynonymQuery, boost: f32) -> Result<Boxed> {
+        let field = self.searcher.field(&query.field)?;
+        let statistics = self.searcher.statistics(field.field)?;
+        let mut most_frequent = 0;
+        let mut terms = Vec::with_capacity(query.terms.len());
+        for synonym in &query.terms {
+            let term = Term::from_field_text(field.field, &synonym.term);
+            most_frequent = most_frequent.max(self.searcher.doc_freq(&term)?);
+            terms.push((term, check_boost(synonym.boost)?));
+        }
+        let weight = statistics.weight(boost, statistics.idf(most_frequent));
+        Ok(Box::new(SynonymLeaf { terms, weight, norms: self.norms(field)? }))
+    }
+
+    fn term_phrase(&self, query: &TermPhraseQuery, boost: f32) -> Result<Boxed> {
+        let field = self.searcher.field(&query.field)?;
+        let Some(first) = query.places.first().map(|place| place.position) else { return Ok(Box::new(EmptyQuery)) };
+        let mut places: Vec<(u32, Vec<Term>)> = Vec::with_capacity(query.places.len());
+        for (idx, place) in query.places.iter().enumerate() {
+            let terms = match query.max_expansions {
+                Some(limit) if idx + 1 == query.places.len() => {
+                    let mut terms = Vec::new();
+                    for prefix in &place.terms {
+                        terms.extend(self.searcher.beginning_with(field, prefix, limit)?);
+                    }
+                    terms
+                }
+                _ => place.terms.iter().map(|term| Term::from_field_text(field.field, term)).collect(),
+            };
+            places.push((place.position.saturating_sub(first), terms));
+        }
+        let leaf = self.phrase_of(field, places, query.slop, query.max_expansions.is_some(), boost)?;
+        Ok(leaf.unwrap_or_else(|| Box::new(EmptyQuery)))
+    }
+
+    fn combined_term(&self, query: &CombinedTermQuery, boost: f32) -> Result<Boxed> {
+        let (mut doc_freq, mut doc_count, mut sum_total_term_freq) = (0, 0, 0.0_f64);
+        let (mut terms, mut fields, mut params) = (Vec::new(), Vec::new(), None);
+        for wanted in &query.fields {
+            let field = self.searcher.field(&wanted.field)?;
+            let field_boost = check_boost(wanted.boost)?;
+            let statistics = self.searcher.statistics(field.field)?;
+            params = params.or(Some(statistics.params));
+            doc_count = doc_count.max(statistics.doc_count);
+            sum_total_term_freq += f64::from(field_boost) * statistics.sum_total_term_freq as f64;
+            fields.push((Term::from_field_text(field.field, ""), field_boost));
+            for term in &query.terms {
+                let term = Term::from_field_text(field.field, term);
+                doc_freq = doc_freq.max(self.searcher.doc_freq(&term)?);
+                terms.push((term, field_boost));
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts, at least 0")]
+        let statistics = FieldStatistics::new(doc_count, sum_total_term_freq as u64, params.unwrap_or_default());
+        Ok(Box::new(CombinedLeaf {
+            terms,
+            fields,
+            weight: statistics.weight(boost, statistics.idf(doc_freq)),
+            inverses: statistics.norm_inverses.clone(),
+            columns: self.searcher.0.columns.clone(),
+        }))
+    }
+
+    /// Terms with the document frequency that their fields share, as Elasticsearch blends them.
+    fn blended(&self, query: &BlendedQuery, boost: f32) -> Result<Boxed> {
+        let mut terms = Vec::with_capacity(query.terms.len());
+        let mut ceiling =
+            u64::from(self.searcher.searcher().segment_readers().iter().map(|r| r.max_doc()).sum::<u32>());
+        for blended in &query.terms {
+            let field = self.searcher.field(&blended.field)?;
+            if !field.has_terms() {
+                let value = TermValue::Text(blended.term.clone());
+                let term = values::term(&blended.field, field, &value)?;
+                terms.push((blended, field, term, 0));
+                continue;
+            }
+            let term = Term::from_field_text(field.field, &blended.term);
+            let doc_freq = self.searcher.doc_freq(&term)?;
+            if doc_freq > 0 {
+                ceiling = ceiling.min(self.searcher.statistics(field.field)?.doc_count);
+            }
+            terms.push((blended, field, term, doc_freq));
+        }
+        let greatest = terms.iter().map(|(.., doc_freq)| *doc_freq).max().unwrap_or(0);
+        let mut by_frequency: Vec<usize> = (0..terms.len()).collect();
+        by_frequency.sort_by_key(|&idx| std::cmp::Reverse(terms[idx].3));
+        // The field that has the term most often counts as the most frequent; each rarer one as a little more so.
+        let mut shared = greatest.min(ceiling);
+        let mut previous = greatest;
+        let mut doc_freqs = vec![0; terms.len()];
+        for idx in by_frequency {
+            let current = terms[idx].3;
+            if current == 0 {
+                break;
+            }
+            shared += u64::from(previous > current);
+            doc_freqs[idx] = shared.min(ceiling);
+            previous = current;
+        }
+        let mut clauses: Vec<Boxed> = Vec::with_capacity(terms.len());
+        for ((blended, field, term, _), doc_freq) in terms.into_iter().zip(doc_freqs) {
+            let own = boost * check_boost(blended.boost)?;
+            clauses.push(if field.has_terms() {
+                let statistics = self.searcher.statistics(field.field)?;
+                let weight = statistics.weight(own, statistics.idf(doc_freq));
+                Box::new(TermLeaf { term, weight, norms: self.norms(field)? })
+            } else {
+                self.value(&blended.field, field, term, own)?
+            });
+        }
+        Ok(match clauses.len() {
+            0 => Box::new(EmptyQuery),
+            1 => clauses.remove(0),
+            _ => Box::new(DisjunctionMaxQuery::with_tie_breaker(clauses, check_boost(query.tie_breaker)?)),
+        })
+    }
+
+    fn function_score(&self, query: &FunctionScoreQuery, boost: f32, depth: usize) -> Result<Boxed> {
+        let (mut functions, mut others) = (Vec::new(), Vec::new());
+        for clause in &query.functions {
+            let filter = match &clause.filter {
+                None | Some(Query::MatchAll) => None,
+                Some(filter) => {
+                    others.push(self.at_depth(filter, 1.0, depth + 1)?);
+                    Some(others.len() - 1)
+                }
+            };
+            functions.push(Function { filter, weight: clause.weight, kind: self.function(clause.function.as_ref())? });
+        }
+        Ok(Box::new(Rescored {
+            inner: self.at_depth(&query.query, boost, depth + 1)?,
+            others,
+            rescore: Arc::new(FunctionScore {
+                functions,
+                score_mode: query.score_mode,
+                boost_mode: query.boost_mode,
+                max_boost: query.max_boost.map_or(f64::from(f32::MAX), f64::from),
+                min_score: query.min_score,
+                faults: self.faults.clone(),
+            }),
+        }))
+    }
+
+    pub(super) fn function(&self, function: Option<&ScoreFunction>) -> Result<FunctionKind> {
+        Ok(match function {
+            None => FunctionKind::One,
+            Some(ScoreFunction::FieldValueFactor(own)) => FunctionKind::FieldValue {
+                field: self.searcher.number_field(&own.field)?,
+                factor: f64::from(own.factor),
+                modifier: own.modifier,
+                missing: own.missing,
+            },
+            Some(ScoreFunction::Decay(decay)) => {
+                FunctionKind::Decay { field: self.searcher.number_field(&decay.field)?, decay: decay.clone() }
+            }
+            Some(ScoreFunction::Random(random)) => FunctionKind::Random {
+                field: random.field.as_ref().map(|field| self.searcher.number_field(field)).transpose()?,
+                salted_seed: random.salted_seed,
+                doc_bases: Arc::new(self.searcher.doc_bases()),
+            },
+            Some(ScoreFunction::Script(script)) => {
+                FunctionKind::Script(Arc::new(self.searcher.expression_fields(script)?))
+            }
+        })
+    }
+
+    fn nested(&self, query: &NestedQuery, boost: f32, depth: usize) -> Result<Boxed> {
+        let children = self.searcher.nested_path_term(&query.path)?;
+        let objects: Boxed = match children {
+            Some(term) => Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
+            None => return Ok(Box::new(EmptyQuery)),
+        };
+        let inner = self.at_depth(&query.query, boost, depth + 1)?;
+        let clauses = vec![(Occur::Must, inner), (Occur::Must, constant(objects, 0.0))];
+        Ok(Box::new(Rescored {
+            inner: Box::new(BooleanQuery::new(clauses)),
+            others: Vec::new(),
+            rescore: Arc::new(BlockJoin {
+                parents: Arc::new(self.searcher.parents(query.parent.as_deref())?),
+                score_mode: query.score_mode,
+            }),
+        }))
     }
 
     fn range(&self, query: &Range, boost: f32) -> Result<Boxed> {
@@ -339,33 +537,4 @@ fn union(mut clauses: Vec<(Occur, Boxed)>) -> Boxed {
 fn not_searchable(name: &str) -> Error {
     Error::invalid_input("is neither indexed nor has a column; set \"index\": true in the mapping to search it")
         .in_field(name)
-}
-
-/// A text as a regular expression that matches just it.
-fn escaped(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    text.chars().for_each(|character| push_escaped(&mut pattern, character));
-    pattern
-}
-
-fn push_escaped(pattern: &mut String, character: char) {
-    if character.is_ascii_punctuation() && character != '_' && character != '"' && character != '\'' {
-        pattern.push('\\');
-    }
-    pattern.push(character);
-}
-
-/// `*` any letters, `?` one, `\` before either takes it literally.
-fn wildcard_pattern(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 8);
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '*' => pattern.push_str(".*"),
-            '?' => pattern.push('.'),
-            '\\' => push_escaped(&mut pattern, characters.next().unwrap_or('\\')),
-            other => push_escaped(&mut pattern, other),
-        }
-    }
-    pattern
 }

@@ -10,7 +10,7 @@ use super::LexicalSearcher;
 use crate::error::Result;
 use crate::index::lexical::LexicalField;
 
-/// The most terms that a fuzzy word or the last word of a phrase becomes, as in Elasticsearch.
+/// The most terms that the last word of a phrase becomes, as in Elasticsearch.
 pub(super) const MAX_EXPANSIONS: usize = 50;
 
 /// A term near a word.
@@ -46,7 +46,7 @@ impl Automaton for Near<'_> {
 }
 
 impl LexicalSearcher {
-    /// The terms of a field within `edits` of `word`, the nearest and most frequent first.
+    /// The terms of a field within `edits` of `word`, the nearest first, those equally near in their order, as Lucene chooses them.
     pub(super) fn near(
         &self,
         field: &LexicalField,
@@ -69,7 +69,7 @@ impl LexicalSearcher {
                 let distance = automaton.eval(key).to_u8();
                 let length =
                     std::str::from_utf8(key).map_or(key.len(), |term| term.chars().count()).min(word.chars().count());
-                let boost = 1.0 - f32::from(distance) / length.max(1) as f32;
+                let boost = if distance == 0 { 1.0 } else { 1.0 - f32::from(distance) / length.max(1) as f32 };
                 if boost > 0.0 {
                     found.entry(key.to_vec()).or_insert((boost, 0)).1 += u64::from(stream.value().doc_freq);
                 }
@@ -82,27 +82,24 @@ impl LexicalSearcher {
                 Some(Expansion { term, boost, doc_freq })
             })
             .collect();
-        expansions.sort_by(|a, b| {
-            b.boost.total_cmp(&a.boost).then_with(|| b.doc_freq.cmp(&a.doc_freq)).then_with(|| a.term.cmp(&b.term))
-        });
-        expansions.truncate(MAX_EXPANSIONS);
+        expansions.sort_by(|a, b| b.boost.total_cmp(&a.boost).then_with(|| a.term.cmp(&b.term)));
         Ok(expansions)
     }
 
     /// The first terms of a field that begin with `prefix`, in their order.
-    pub(super) fn beginning_with(&self, field: &LexicalField, prefix: &str) -> Result<Vec<Term>> {
+    pub(super) fn beginning_with(&self, field: &LexicalField, prefix: &str, limit: usize) -> Result<Vec<Term>> {
         let mut found = std::collections::BTreeSet::new();
         for segment in &self.0.segments {
             let Some(inverted) = segment.inverted.get(&field.field) else { continue };
             let mut stream = inverted.terms().range().ge(prefix).into_stream()?;
             let mut count = 0;
-            while count < MAX_EXPANSIONS && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
+            while count < limit && stream.advance() && stream.key().starts_with(prefix.as_bytes()) {
                 count += 1;
                 if let Ok(term) = std::str::from_utf8(stream.key()) {
                     found.insert(Term::from_field_text(field.field, term));
                 }
             }
         }
-        Ok(found.into_iter().take(MAX_EXPANSIONS).collect())
+        Ok(found.into_iter().take(limit).collect())
     }
 }

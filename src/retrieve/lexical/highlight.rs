@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::index::lexical::{Analyzer, Token};
-use crate::retrieve::query::{BoolQuery, Fuzziness, MatchQuery, PhraseQuery, Query};
+use crate::retrieve::query::{BoolQuery, Fuzziness, MatchQuery, PhrasePlace, PhraseQuery, Query};
 
 /// The byte ranges of `text` that `query` matched, ascending and apart.
 ///
@@ -75,6 +75,15 @@ impl Wanted {
             Query::Terms(terms) if terms.field == field => {
                 self.words.extend(terms.values.iter().map(super::values::plain))
             }
+            Query::Synonym(query) if query.field == field => {
+                self.words.extend(query.terms.iter().map(|synonym| synonym.term.clone()));
+            }
+            Query::Blended(query) => self.words.extend(query.terms.iter().map(|blended| blended.term.clone())),
+            Query::CombinedTerm(query) => self.words.extend(query.terms.iter().cloned()),
+            Query::TermPhrase(query) if query.field == field => {
+                let first_of = |place: &PhrasePlace| Some((place.position, place.terms.first()?.clone()));
+                self.phrases.push(query.places.iter().filter_map(first_of).collect());
+            }
             Query::Prefix(prefix) => self.prefixes.push(prefix.text.clone()),
             Query::Fuzzy(fuzzy) => {
                 self.fuzzy.push((fuzzy.term.clone(), usize::from(fuzzy.fuzziness.edits(&fuzzy.term))))
@@ -82,9 +91,14 @@ impl Wanted {
             Query::Bool(BoolQuery { must, should, .. }) => {
                 must.iter().chain(should).for_each(|clause| self.collect(clause, field, analyzer));
             }
-            Query::DisMax(query) => query.queries.iter().for_each(|query| self.collect(query, field, analyzer)),
-            Query::ConstantScore(query) => self.collect(query, field, analyzer),
-            Query::Boost(query) => self.collect(&query.query, field, analyzer),
+            Query::Boosting(query) => self.collect(&query.positive, field, analyzer),
+            Query::FunctionScore(query) => self.collect(&query.query, field, analyzer),
+            Query::DisMax(_)
+            | Query::ConstantScore(_)
+            | Query::Boost(_)
+            | Query::Capped(_)
+            | Query::ScriptScore(_)
+            | Query::Named(_) => query.children().into_iter().for_each(|query| self.collect(query, field, analyzer)),
             Query::MatchAll
             | Query::MatchNone
             | Query::Term(_)
@@ -93,7 +107,15 @@ impl Wanted {
             | Query::Regexp(_)
             | Query::Range(_)
             | Query::Exists(_)
-            | Query::Ids(_) => {}
+            | Query::Ids(_)
+            | Query::Synonym(_)
+            | Query::TermPhrase(_)
+            | Query::MoreLikeThis(_)
+            | Query::RankFeature(_)
+            | Query::DistanceFeature(_)
+            | Query::Nested(_)
+            | Query::Knn(_)
+            | Query::Docs(_) => {}
         }
     }
 }

@@ -44,8 +44,12 @@ impl Norms {
 
 impl SegmentNorms {
     pub(super) fn inverse(&self, doc: DocId) -> f32 {
-        let length = self.lengths.get(doc as usize).copied().unwrap_or(LENGTH_WITHOUT_NORMS);
-        self.inverses[usize::from(length)]
+        self.inverses[usize::from(self.length_byte(doc).unwrap_or(LENGTH_WITHOUT_NORMS))]
+    }
+
+    /// The coded length of a document; `None` for a field without norms, or that the segment lacks.
+    pub(super) fn length_byte(&self, doc: DocId) -> Option<u8> {
+        self.lengths.get(doc as usize).copied()
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use tantivy::schema::IndexRecordOption;
+use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{BitSet, Term};
 
 use super::LexicalSearcher;
-use super::words::check_boost;
+use super::words::{WordTerm, check_boost};
 use crate::error::Result;
 use crate::index::lexical::top_k::{ScoredDoc, UnionSegment, UnionTerm, top_k};
-use crate::retrieve::query::{BoolQuery, BoostQuery, MatchQuery, Query};
+use crate::retrieve::query::{BoostQuery, Query};
 
 /// The terms of a union, with the scores that they give.
 #[derive(Debug, Default)]
@@ -31,40 +31,27 @@ const MAX_CLAUSES: usize = 64;
 impl LexicalSearcher {
     /// The union that a query is; `None` when it is more than that.
     ///
-    /// That is a match query over indexed text or keyword fields without fuzziness, boosted or not, or several of them of which
-    /// any may match.
+    /// That is words or terms of indexed text or keyword fields without fuzziness, boosted or not, of which some must match.
     pub(super) fn plan_union(&self, query: &Query) -> Result<Option<UnionPlan>> {
-        let mut matches = Vec::new();
-        if !gather(query, 1.0, &mut matches)? {
+        let mut clauses = Vec::new();
+        let Some(required) = self.gather(query, 1.0, &mut clauses)? else { return Ok(None) };
+        if required > 1 && clauses.len() > MAX_CLAUSES {
             return Ok(None);
         }
-        let is_single = matches.len() == 1;
         let mut merged: HashMap<Term, PlannedTerm> = HashMap::new();
-        let mut plan = UnionPlan { terms: Vec::new(), required: 1 };
-        for (query, boost) in matches {
-            let words = self.words(query)?;
-            let plain = words.words.iter().flatten().all(|word| word.field.has_terms() && word.field.indexed);
-            if !plain || (words.required > 1 && (!is_single || words.words.len() > MAX_CLAUSES)) {
-                return Ok(None);
-            }
-            plan.required = u32::try_from(words.required).unwrap_or(u32::MAX);
-            for (clause, terms) in words.words.into_iter().enumerate() {
-                for word in terms {
-                    let statistics = self.statistics(word.field.field)?;
-                    let doc_freq = self.doc_freq(&word.term)?;
-                    if doc_freq == 0 {
-                        continue;
-                    }
-                    let weight = statistics.weight(boost * word.boost, statistics.idf(doc_freq));
-                    let bit = 1_u64 << (clause % MAX_CLAUSES);
-                    let planned = merged.entry(word.term.clone()).or_insert(PlannedTerm {
-                        term: word.term,
-                        weight: 0.0,
-                        clauses: 0,
-                    });
-                    planned.weight += weight;
-                    planned.clauses |= bit;
+        let mut plan = UnionPlan { terms: Vec::new(), required: u32::try_from(required).unwrap_or(u32::MAX) };
+        for (clause, terms) in clauses.into_iter().enumerate() {
+            for (field, term, boost) in terms {
+                let statistics = self.statistics(field)?;
+                let doc_freq = self.doc_freq(&term)?;
+                if doc_freq == 0 {
+                    continue;
                 }
+                let weight = statistics.weight(boost, statistics.idf(doc_freq));
+                let bit = 1_u64 << (clause % MAX_CLAUSES);
+                let planned = merged.entry(term.clone()).or_insert(PlannedTerm { term, weight: 0.0, clauses: 0 });
+                planned.weight += weight;
+                planned.clauses |= bit;
             }
         }
         plan.terms = merged.into_values().collect();
@@ -100,39 +87,89 @@ impl LexicalSearcher {
     }
 }
 
-/// Collects match queries of which any may match; false when there is anything else.
-fn gather<'q>(query: &'q Query, boost: f32, found: &mut Vec<(&'q MatchQuery, f32)>) -> Result<bool> {
-    Ok(match query {
-        Query::Match(query) if query.fuzziness.is_none() => {
-            found.push((query, boost));
-            true
-        }
-        Query::Boost(BoostQuery { query, boost: own }) => gather(query, boost * check_boost(*own)?, found)?,
-        Query::Bool(BoolQuery { must, should, must_not, filter, minimum_should_match: None })
-            if must.is_empty() && must_not.is_empty() && filter.is_empty() && !should.is_empty() =>
-        {
-            for clause in should {
-                if !gather(clause, boost, found)? {
-                    return Ok(false);
+/// The terms of which any satisfies a clause, each with its field and boost.
+type Clause = Vec<(Field, Term, f32)>;
+
+impl LexicalSearcher {
+    /// Collects clauses and says how many of them must match; `None` when there is anything but words and terms.
+    fn gather(&self, query: &Query, boost: f32, clauses: &mut Vec<Clause>) -> Result<Option<usize>> {
+        Ok(match query {
+            Query::Match(query) if query.fuzziness.is_none() => {
+                let words = self.words(query)?;
+                if !words.words.iter().flatten().all(|word| word.field.has_terms() && word.field.indexed) {
+                    return Ok(None);
                 }
+                let clause = |terms: Vec<WordTerm<'_>>| {
+                    terms.into_iter().map(|word| (word.field.field, word.term, boost * word.boost)).collect()
+                };
+                clauses.extend(words.words.into_iter().map(clause));
+                Some(words.required)
             }
-            true
-        }
-        Query::MatchAll
-        | Query::MatchNone
-        | Query::Match(_)
-        | Query::Phrase(_)
-        | Query::Term(_)
-        | Query::Terms(_)
-        | Query::Prefix(_)
-        | Query::Fuzzy(_)
-        | Query::Wildcard(_)
-        | Query::Regexp(_)
-        | Query::Range(_)
-        | Query::Exists(_)
-        | Query::Ids(_)
-        | Query::Bool(_)
-        | Query::DisMax(_)
-        | Query::ConstantScore(_) => false,
-    })
+            Query::Term(query) => {
+                let field = self.field(&query.field)?;
+                if !field.has_terms() || !field.indexed {
+                    return Ok(None);
+                }
+                clauses.push(vec![(field.field, super::values::term(&query.field, field, &query.value)?, boost)]);
+                Some(1)
+            }
+            Query::Boost(BoostQuery { query, boost: own }) => {
+                return self.gather(query, boost * check_boost(*own)?, clauses);
+            }
+            Query::Named(query) => return self.gather(&query.query, boost, clauses),
+            Query::Bool(query)
+                if query.must.is_empty()
+                    && query.must_not.is_empty()
+                    && query.filter.is_empty()
+                    && !query.should.is_empty() =>
+            {
+                let required = query.num_required_should().max(1);
+                for part in &query.should {
+                    let before = clauses.len();
+                    let Some(own) = self.gather(part, boost, clauses)? else { return Ok(None) };
+                    if query.should.len() == 1 {
+                        return Ok((required == 1).then_some(own));
+                    }
+                    // Several clauses of a part are one clause of the whole; more than one of them cannot be asked for then.
+                    if own > 1 || (required > 1 && clauses.len() == before) {
+                        return Ok(None);
+                    }
+                    if required > 1 {
+                        let merged = clauses.drain(before..).flatten().collect();
+                        clauses.push(merged);
+                    }
+                }
+                Some(required)
+            }
+            Query::MatchAll
+            | Query::MatchNone
+            | Query::Match(_)
+            | Query::Phrase(_)
+            | Query::Terms(_)
+            | Query::Synonym(_)
+            | Query::TermPhrase(_)
+            | Query::CombinedTerm(_)
+            | Query::Blended(_)
+            | Query::MoreLikeThis(_)
+            | Query::Prefix(_)
+            | Query::Fuzzy(_)
+            | Query::Wildcard(_)
+            | Query::Regexp(_)
+            | Query::Range(_)
+            | Query::Exists(_)
+            | Query::Ids(_)
+            | Query::Bool(_)
+            | Query::DisMax(_)
+            | Query::ConstantScore(_)
+            | Query::Boosting(_)
+            | Query::Capped(_)
+            | Query::FunctionScore(_)
+            | Query::ScriptScore(_)
+            | Query::RankFeature(_)
+            | Query::DistanceFeature(_)
+            | Query::Nested(_)
+            | Query::Knn(_)
+            | Query::Docs(_) => None,
+        })
+    }
 }

@@ -3,7 +3,7 @@
 use super::parser::{Group, Part};
 use crate::index::lexical::{FieldKind, FieldTable};
 use crate::retrieve::query::{
-    BoolQuery, BoostedField, FieldName, FieldText, Fuzziness, MatchQuery, PhraseQuery, Query, RangeQuery, TermValue,
+    BoolQuery, BoostedField, FieldName, Fuzziness, MatchQuery, PatternQuery, PhraseQuery, Query, RangeQuery, TermValue,
 };
 
 /// The query of a part.
@@ -49,7 +49,7 @@ fn prefix(field: Option<String>, text: &str, fields: &FieldTable, defaults: &[Bo
                     return None;
                 }
             };
-            let query = Query::Prefix(FieldText { field: wanted.field.clone(), text });
+            let query = Query::Prefix(PatternQuery::new(&wanted.field, text));
             Some(if wanted.boost == 1.0 { query } else { query.boosted(wanted.boost) })
         })
         .collect();

@@ -22,6 +22,7 @@ fn table() -> FieldTable {
 }
 
 /// The query in a short form: `w()` words, `p()` phrase, `&` must, `|` should, `!` must not.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the search box makes few kinds of queries")]
 fn short(query: &Query) -> String {
     let place = |fields: &[BoostedField]| fields.iter().map(|field| format!("{}:", field.field)).collect::<String>();
     match query {
@@ -49,14 +50,7 @@ fn short(query: &Query) -> String {
             format!("[{}]", all.join(" "))
         }
         Query::Boost(query) => format!("{}^{}", short(&query.query), query.boost),
-        Query::Term(_)
-        | Query::Terms(_)
-        | Query::Fuzzy(_)
-        | Query::Wildcard(_)
-        | Query::Regexp(_)
-        | Query::Ids(_)
-        | Query::DisMax(_)
-        | Query::ConstantScore(_) => panic!("the search box has no {query:?}"),
+        _ => panic!("the search box has no {query:?}"),
     }
 }
 

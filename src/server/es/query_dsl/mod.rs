@@ -1,32 +1,13 @@
 //! Elasticsearch's query DSL to the engine's query tree: one file a query or a family of queries.
 
-use serde_json::{Map, Value};
+mod context;
+
+pub use self::context::{QueryContext, QueryLimits};
+
+use serde_json::Value;
 
 use super::error::EsResult;
-use crate::document::DocumentId;
-use crate::index::lexical::FieldTable;
 use crate::retrieve::query::Query;
-use crate::schema::IndexDefinition;
-
-/// What a query may need to know to be understood on one index.
-pub struct QueryContext<'a> {
-    /// The index's concrete name.
-    pub index: &'a str,
-    /// The fields that queries may name.
-    pub fields: &'a FieldTable,
-    /// The mapping.
-    pub definition: &'a IndexDefinition,
-    /// `now` of date math, in milliseconds since 1970.
-    pub now_millis: i64,
-    /// Looks up a document's source (index, id), for `terms` lookups and `more_like_this`.
-    pub get: &'a dyn Fn(&str, &DocumentId) -> EsResult<Option<Map<String, Value>>>,
-}
-
-impl std::fmt::Debug for QueryContext<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("QueryContext").field("index", &self.index).finish_non_exhaustive()
-    }
-}
 
 /// Reads a query (`{"match": {..}}`).
 ///
