@@ -12,6 +12,8 @@ mod browser;
 mod cli;
 // kill -9 at any moment.
 mod crash;
+// Elasticsearch's REST API: against OpenSearch, by official clients, by YAML suites, and by hostile hands.
+mod es;
 // `bifocal eval`: plans, sweeps, runs, the kept index.
 mod eval;
 // `bifocal judge`: its API, its file after kill -9, and its page in a browser.

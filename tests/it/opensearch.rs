@@ -28,10 +28,10 @@ const RECORDED_DEPTH: usize = 20;
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A node, which dies with this value, and with this process: it reads standard input until its end.
-struct Node {
+pub(crate) struct Node {
     process: Child,
     _stdin: ChildStdin,
-    url: String,
+    pub(crate) url: String,
     _folder: tempfile::TempDir,
 }
 
@@ -44,18 +44,18 @@ impl Drop for Node {
 
 impl Node {
     /// `None` where the jars or a JDK are missing.
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let jars = Path::new(env!("CARGO_BIN_EXE_bifocal")).parent()?.parent()?.join("opensearch").join(version());
         let java = jars.join("ready").exists().then(jdk).flatten()?.join("bin/java");
         let folder = tempfile::tempdir().unwrap();
         let log = fs_err::File::create(folder.path().join("log")).unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/opensearch/OpenSearchNode.java");
+        let class_path = std::env::join_paths([jars.join("classes"), jars.join("lib/*")]).unwrap();
         let mut process = Command::new(java)
             // Small, and quick to start rather than quick for long.
             .args(["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-            .args(["--enable-native-access=ALL-UNNAMED", "-cp"])
-            .arg(jars.join("lib/*"))
-            .arg(source)
+            .args(["--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector", "-cp"])
+            .arg(class_path)
+            .arg("OpenSearchNode")
             .arg(folder.path().join("node"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -6,19 +6,32 @@ import org.opensearch.analysis.common.CommonAnalysisModulePlugin;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.env.Environment;
 import org.opensearch.http.HttpServerTransport;
+import org.opensearch.index.mapper.MapperExtrasModulePlugin;
+import org.opensearch.index.rankeval.RankEvalModulePlugin;
+import org.opensearch.index.reindex.ReindexModulePlugin;
+import org.opensearch.knn.plugin.KNNPlugin;
 import org.opensearch.node.Node;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.plugins.PluginInfo;
 import org.opensearch.transport.Netty4ModulePlugin;
 
 /**
- * One real OpenSearch node on free ports of 127.0.0.1: {@code java -cp 'lib/*' OpenSearchNode.java FOLDER}.
+ * One real OpenSearch node on 127.0.0.1: {@code java -cp 'classes:lib/*' OpenSearchNode FOLDER [PORT]}; a free port where none is given.
  * Prints {@code READY 127.0.0.1:PORT VERSION} when it answers; ends when standard input does, so it cannot outlive who started it.
  */
 public class OpenSearchNode extends Node {
     OpenSearchNode(Settings settings, Path config) {
-        super(new Environment(settings, config), List.of(plugin(Netty4ModulePlugin.class), plugin(CommonAnalysisModulePlugin.class)), true);
+        super(new Environment(settings, config), PLUGINS.stream().map(OpenSearchNode::plugin).toList(), true);
     }
+
+    static final List<Class<? extends Plugin>> PLUGINS = List.of(
+        Netty4ModulePlugin.class,
+        CommonAnalysisModulePlugin.class,
+        MapperExtrasModulePlugin.class,
+        RankEvalModulePlugin.class,
+        ReindexModulePlugin.class,
+        KNNPlugin.class
+    );
 
     static PluginInfo plugin(Class<? extends Plugin> plugin) {
         String java = Integer.toString(Runtime.version().feature());
@@ -34,7 +47,7 @@ public class OpenSearchNode extends Node {
             .put("path.home", home.toString())
             .put("discovery.type", "single-node")
             .put("network.host", "127.0.0.1")
-            .put("http.port", "0")
+            .put("http.port", args.length > 1 ? args[1] : "0")
             .put("transport.port", "0")
             .put("cluster.routing.allocation.disk.threshold_enabled", false)
             .put("node.processors", 2)

@@ -1,0 +1,4 @@
+package org.opensearch.transport.grpc.spi;
+
+/** As {@link QueryBuilderProtoConverterRegistry}. */
+public interface QueryBuilderProtoConverter {}
