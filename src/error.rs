@@ -109,6 +109,17 @@ impl fmt::Display for Location {
     }
 }
 
+/// An error in the words of Elasticsearch, for its clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    /// Its type (`mapper_parsing_exception`).
+    pub kind: &'static str,
+    /// Its reason.
+    pub reason: String,
+    /// What lies behind it.
+    pub caused_by: Option<Box<Exception>>,
+}
+
 type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// The crate's error. Printed, it is one line: the place, then what was wrong and what to do.
@@ -118,6 +129,7 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     location: Box<Location>,
+    exception: Option<Box<Exception>>,
     #[source]
     source: Option<Source>,
 }
@@ -125,7 +137,7 @@ pub struct Error {
 impl Error {
     /// An error of `kind` whose text is `message` (lower case, no final full stop, says what to do).
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), location: Box::default(), source: None }
+        Self { kind, message: message.into(), location: Box::default(), exception: None, source: None }
     }
 
     /// What sort of failure this is.
@@ -141,6 +153,29 @@ impl Error {
     /// Where in the user's input it happened.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Says the error in Elasticsearch's words too, unless it is said already.
+    #[must_use]
+    pub fn as_exception(mut self, kind: &'static str, reason: impl Into<String>) -> Self {
+        self.exception.get_or_insert_with(|| Box::new(Exception { kind, reason: reason.into(), caused_by: None }));
+        self
+    }
+
+    /// Puts another of Elasticsearch's errors around what was said in its words; around the message where nothing was.
+    #[must_use]
+    pub fn wrapped_in_exception(mut self, kind: &'static str, reason: impl Into<String>) -> Self {
+        let inner = self.exception.take().unwrap_or_else(|| {
+            let reason = self.message.clone();
+            Box::new(Exception { kind: "illegal_argument_exception", reason, caused_by: None })
+        });
+        self.exception = Some(Box::new(Exception { kind, reason: reason.into(), caused_by: Some(inner) }));
+        self
+    }
+
+    /// The error in Elasticsearch's words, where it has some.
+    pub fn exception(&self) -> Option<&Exception> {
+        self.exception.as_deref()
     }
 
     /// Names the file, unless one is named already.

@@ -1,25 +1,56 @@
 //! A document to what the index keeps of it: typed values, terms, and the texts to embed.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 use tantivy::TantivyDocument;
+use tantivy::indexer::UserOperation;
+use tantivy::schema::OwnedValue;
 
-use super::dense::VectorValue;
+use super::document_tree::Draft;
 use super::fields::{IndexField, IndexFields};
+use super::values::{self, Fault};
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
-use crate::schema::date;
-use crate::schema::flatten::{DateFormat, FieldKind, NumberField, VectorField};
-use crate::schema::mapping::ElementType;
+use crate::schema;
+use crate::schema::flatten::{FieldKind, FlattenedField};
 
-/// A document that is ready but for its semantic vectors.
+/// A document that is ready but for its semantic vectors and what the shard gives it.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) id: DocumentId,
+    /// The document at the root.
     pub(crate) document: TantivyDocument,
+    /// Its nested documents; they stand right before it in the segment, in this order.
+    pub(crate) children: Vec<TantivyDocument>,
     /// Of the source; equal hashes mean an unchanged document.
     pub(crate) hash: u64,
     /// One a semantic field that the document has text for.
     pub(crate) semantic: Vec<SemanticInput>,
+    /// The document has a field that the mapping lacks and should get; see [`crate::schema::dynamic`].
+    pub(crate) needs_mapping: bool,
+}
+
+impl Prepared {
+    /// Gives the document the number of this change and its version; once.
+    pub(crate) fn set_version(&mut self, fields: &IndexFields, seq_no: u64, version: u64) {
+        self.document.add_u64(fields.seq_no, seq_no);
+        self.document.add_u64(fields.version, version);
+    }
+
+    /// Gives the document the routing that it was written with; once.
+    pub(crate) fn set_routing(&mut self, fields: &IndexFields, routing: &str) {
+        self.document.add_text(fields.routing, routing);
+    }
+
+    /// What Tantivy's writer has to do, in order and as one batch (`IndexWriter::run`): delete what has this id, add the nested
+    /// documents, add the root.
+    pub(crate) fn operations(self, fields: &IndexFields) -> Vec<UserOperation> {
+        let mut operations = fields.deletions(&self.id);
+        operations.extend(self.children.into_iter().map(UserOperation::Add));
+        operations.push(UserOperation::Add(self.document));
+        operations
+    }
 }
 
 /// What a semantic field embeds of one document.
@@ -44,19 +75,354 @@ pub(crate) fn prepare(fields: &IndexFields, id: DocumentId, source: &Map<String,
     let source_text =
         serde_json::to_string(source).map_err(|error| Error::internal("cannot write a source").with_source(error))?;
     let hash = content_hash(&source_text);
-    let mut document = TantivyDocument::new();
-    document.add_text(fields.id, id.as_str());
-    document.add_u64(fields.hash, hash);
+    let walked = fields.tree.walk(&fields.mapped, source)?;
     let mut semantic = Vec::new();
-    for (field_idx, field) in fields.mapped.iter().enumerate() {
-        if matches!(field.definition.kind, FieldKind::SemanticText(_)) {
-            semantic.extend(semantic_input(field_idx, field, source)?);
-        } else {
-            add_values(&mut document, field, source).map_err(|error| error.in_field(field.definition.path.clone()))?;
+    for field_idx in &fields.semantic {
+        if let Some(field) = fields.mapped.get(*field_idx) {
+            semantic.extend(semantic_input(*field_idx, field, source)?);
         }
     }
-    document.add_text(fields.source, source_text);
-    Ok(Prepared { id, document, hash, semantic })
+    let mut documents = Vec::with_capacity(walked.drafts.len());
+    let mut ignored: Vec<&str> = Vec::new();
+    for draft in &walked.drafts {
+        let filling = Filling { fields, id: &id, source, names: Vec::new(), ignored: Vec::new() };
+        let (document, left_out) = filling.fill(draft)?;
+        ignored.extend(left_out);
+        documents.push(document);
+    }
+    let Some(mut document) = documents.pop() else { return Err(Error::internal("a document without a root")) };
+    document.add_text(fields.id, id.as_str());
+    document.add_u64(fields.hash, hash);
+    for input in &semantic {
+        if let Some(field) = fields.mapped.get(input.field_idx) {
+            document.add_text(fields.field_names, &field.definition.path);
+        }
+    }
+    ignored.sort_unstable();
+    ignored.dedup();
+    for path in ignored {
+        document.add_text(fields.ignored, path);
+    }
+    document.add_text(fields.source, fields.kept_source(source, source_text)?);
+    Ok(Prepared { id, document, children: documents, hash, semantic, needs_mapping: walked.needs_mapping })
+}
+
+/// One Tantivy document in the making.
+struct Filling<'a> {
+    fields: &'a IndexFields,
+    id: &'a DocumentId,
+    source: &'a Map<String, Value>,
+    /// Fields that are found by their names only.
+    names: Vec<&'a str>,
+    /// Fields whose values were left out.
+    ignored: Vec<&'a str>,
+}
+
+impl<'a> Filling<'a> {
+    /// The document, and the fields of which values were left out.
+    fn fill(mut self, draft: &Draft<'a>) -> Result<(TantivyDocument, Vec<&'a str>)> {
+        let mut document = TantivyDocument::new();
+        if let Some(path) = draft.scope.checked_sub(1).and_then(|place| self.fields.tree.nested_paths().get(place)) {
+            document.add_text(self.fields.nested_path, path);
+            document.add_text(self.fields.root_id, self.id.as_str());
+        } else {
+            for field in self.fields.constants.iter().filter_map(|idx| self.fields.mapped.get(*idx)) {
+                if let (Some(place), FieldKind::Keyword { constant: Some(Some(constant)), .. }) =
+                    (field.field, &field.definition.kind)
+                {
+                    document.add_text(place, constant);
+                }
+            }
+        }
+        for values in draft.values.chunk_by(|left, right| left.0 == right.0) {
+            let Some((field_idx, _)) = values.first() else { continue };
+            let Some(field) = self.fields.mapped.get(*field_idx) else { continue };
+            self.add(&mut document, field, values)?;
+        }
+        for name in &self.names {
+            document.add_text(self.fields.field_names, name);
+        }
+        Ok((document, self.ignored))
+    }
+
+    fn add(
+        &mut self,
+        document: &mut TantivyDocument,
+        mapped: &'a IndexField,
+        values: &[(usize, &'a Value)],
+    ) -> Result<()> {
+        let Some(field) = mapped.field else { return Ok(()) };
+        let definition = mapped.definition.as_ref();
+        let before = document.len();
+        match &definition.kind {
+            FieldKind::Text(text) => {
+                let mut texts = Vec::with_capacity(values.len());
+                for (_, value) in values {
+                    texts.push(self.check(mapped, value, values::text(value))?);
+                }
+                if let Some(analyzer) = &mapped.analyzer {
+                    document.add_text(field, analyzer.encode_values_with_gap(&texts, text.position_increment_gap));
+                }
+            }
+            FieldKind::Keyword { constant: Some(constant), .. } => {
+                for (_, value) in values {
+                    let text = self.check(mapped, value, values::text(value))?;
+                    if constant.as_ref().is_some_and(|constant| *constant != text) {
+                        return Err(self.not_constant(definition, constant.as_deref().unwrap_or_default(), &text));
+                    }
+                }
+            }
+            FieldKind::Keyword { ignore_above, .. } => {
+                for (_, value) in values {
+                    let text = self.check(mapped, value, values::text(value))?;
+                    if ignore_above.is_some_and(|most| text.chars().count() > most) {
+                        self.ignored.push(&definition.path);
+                        continue;
+                    }
+                    match &mapped.normalizer {
+                        Some(normalizer) => {
+                            for term in normalizer.terms(&text) {
+                                document.add_text(field, term);
+                            }
+                        }
+                        None => {
+                            self.check_length(definition, &text)?;
+                            document.add_text(field, text);
+                        }
+                    }
+                }
+            }
+            FieldKind::Integer { min, max, options } => {
+                for (_, value) in values {
+                    let number = values::integer(value, *options, *min, *max);
+                    if let Some(number) = self.lenient(mapped, value, options.ignore_malformed, number)? {
+                        document.add_i64(field, number);
+                    }
+                }
+            }
+            FieldKind::Unsigned(options) => {
+                for (_, value) in values {
+                    let number = values::unsigned(value, *options);
+                    if let Some(number) = self.lenient(mapped, value, options.ignore_malformed, number)? {
+                        document.add_u64(field, number);
+                    }
+                }
+            }
+            FieldKind::Float { precision, options, .. } => {
+                for (_, value) in values {
+                    let number = values::float(value, *options).and_then(|number| {
+                        number.map(|number| values::rounded(number, *precision, definition.type_name)).transpose()
+                    });
+                    if let Some(number) = self.lenient(mapped, value, options.ignore_malformed, number)? {
+                        document.add_f64(field, number);
+                    }
+                }
+            }
+            FieldKind::Boolean { ignore_malformed, .. } => {
+                for (_, value) in values {
+                    let flag = values::boolean(value).map(Some);
+                    if let Some(flag) = self.lenient(mapped, value, *ignore_malformed, flag)? {
+                        document.add_bool(field, flag);
+                    }
+                }
+            }
+            FieldKind::Date { formats, options } => {
+                for (_, value) in values {
+                    let millis = values::date(value, formats).map(Some);
+                    if let Some(millis) = self.lenient(mapped, value, options.ignore_malformed, millis)? {
+                        document.add_i64(field, millis);
+                    }
+                }
+            }
+            FieldKind::Ip(options) => {
+                for (_, value) in values {
+                    let address = values::ip(value).map(Some);
+                    if let Some(address) = self.lenient(mapped, value, options.ignore_malformed, address)? {
+                        document.add_ip_addr(field, address);
+                    }
+                }
+            }
+            FieldKind::Flattened(flattened) => {
+                for (_, value) in values {
+                    self.flatten(document, mapped, flattened, value)?;
+                }
+            }
+            FieldKind::RankFeature { positive_score_impact } => {
+                if let [_, (_, second), ..] = values {
+                    let reason = "[rank_feature] fields do not support indexing multiple values for the same field";
+                    return Err(self.refuse(definition, second, reason));
+                }
+                for (_, value) in values {
+                    let number = values::rank_feature(value, *positive_score_impact);
+                    document.add_f64(field, self.check(mapped, value, number)?);
+                }
+            }
+            FieldKind::RankFeatures { positive_score_impact } => {
+                for (_, value) in values {
+                    let Some(features) = value.as_object() else {
+                        let reason = format!(
+                            "[rank_features] fields must be json objects, expected a START_OBJECT but got: {value}"
+                        );
+                        return Err(self.refuse(definition, value, &reason));
+                    };
+                    let mut numbers = BTreeMap::new();
+                    for (name, value) in features {
+                        let number = values::rank_feature(value, *positive_score_impact);
+                        numbers.insert(name.clone(), OwnedValue::F64(self.check(mapped, value, number)?));
+                    }
+                    document.add_object(field, numbers);
+                }
+            }
+            FieldKind::TokenCount { counts_holes, options, .. } => {
+                for (_, value) in values {
+                    let text = self.check(mapped, value, values::text(value))?;
+                    let Some(analyzer) = &mapped.analyzer else { continue };
+                    let mut num_tokens = 0;
+                    let num_positions = analyzer.for_each_token(&text, |_, _, _, _| num_tokens += 1);
+                    let _ = options;
+                    document.add_i64(field, if *counts_holes { i64::from(num_positions) } else { num_tokens });
+                }
+            }
+            FieldKind::DenseVector(vector) => {
+                let values: Vec<&Value> = values.iter().map(|(_, value)| *value).collect();
+                if let (Some(params), Some(first)) = (&mapped.vector, values.first()) {
+                    let vectors = self.check(mapped, first, values::dense_vectors(vector, params.dims, &values))?;
+                    if let Some(vectors) = vectors {
+                        document.add_custom(field, &vectors.encode(params)?);
+                    }
+                }
+            }
+            FieldKind::SemanticText(_) | FieldKind::Binary => {}
+        }
+        if mapped.exists_by_name && document.len() > before {
+            self.names.push(&definition.path);
+        }
+        Ok(())
+    }
+
+    fn flatten(
+        &mut self,
+        document: &mut TantivyDocument,
+        mapped: &'a IndexField,
+        flattened: &FlattenedField,
+        value: &'a Value,
+    ) -> Result<()> {
+        let (Some(field), Some(keyed)) = (mapped.field, mapped.keyed) else { return Ok(()) };
+        let definition = mapped.definition.as_ref();
+        if !value.is_object() {
+            let reason = format!("Failed to parse object: expecting token of type [START_OBJECT] but found [{value}]");
+            return Err(self.refuse(definition, value, &reason));
+        }
+        let mut leaves = Vec::new();
+        if !leaves_of(value, "", 0, flattened.depth_limit, &mut leaves) {
+            let reason = format!(
+                "The provided [flattened] field [{}] exceeds the maximum depth limit of [{}].",
+                definition.path, flattened.depth_limit
+            );
+            return Err(self.refuse(definition, value, &reason));
+        }
+        for (key, leaf) in leaves {
+            let text = match leaf {
+                Value::Null => match &definition.null_value {
+                    Some(null_value) => values::text(null_value),
+                    None => continue,
+                },
+                _ => values::text(leaf),
+            };
+            let text = self.check(mapped, leaf, text)?;
+            if flattened.ignore_above.is_some_and(|most| text.chars().count() > most) {
+                self.ignored.push(&definition.path);
+                continue;
+            }
+            if key.contains(FlattenedField::SEPARATOR) {
+                let reason = format!(
+                    "Do not include the null byte (\\u0000) in keys, as it is reserved for internal use: key [{key}]"
+                );
+                return Err(self.refuse(definition, leaf, &reason));
+            }
+            self.check_length(definition, &text)?;
+            document.add_text(keyed, format!("{key}{}{text}", FlattenedField::SEPARATOR));
+            document.add_text(field, text);
+        }
+        Ok(())
+    }
+
+    fn check<T>(&self, mapped: &IndexField, value: &Value, read: Result<T, Fault>) -> Result<T> {
+        let definition = &mapped.definition;
+        read.map_err(|fault| {
+            fault.into_error(&definition.path, definition.type_name, self.id.as_str(), self.source, value)
+        })
+    }
+
+    /// As [`Filling::check`], but leaves a malformed value out where the field says so.
+    fn lenient<T>(
+        &mut self,
+        mapped: &'a IndexField,
+        value: &Value,
+        ignore_malformed: bool,
+        read: Result<Option<T>, Fault>,
+    ) -> Result<Option<T>> {
+        if ignore_malformed && read.is_err() {
+            self.ignored.push(&mapped.definition.path);
+            return Ok(None);
+        }
+        self.check(mapped, value, read)
+    }
+
+    fn refuse(&self, definition: &schema::Field, value: &Value, reason: &str) -> Error {
+        let reason = format!("{}{reason}", Fault::place(self.source, value));
+        Error::invalid_input(reason.clone())
+            .as_exception("document_parsing_exception", reason)
+            .in_field(definition.path.clone())
+    }
+
+    fn not_constant(&self, definition: &schema::Field, constant: &str, text: &str) -> Error {
+        let cause = format!(
+            "[constant_keyword] field [{}] only accepts values that are equal to the value defined in the mappings \
+             [{constant}], but got [{text}]",
+            definition.path
+        );
+        let reason = format!(
+            "failed to parse field [{}] of type [constant_keyword] in document with id '{}'. Preview of field's value: '{text}'",
+            definition.path, self.id
+        );
+        Error::invalid_input(cause.clone())
+            .as_exception("illegal_argument_exception", cause)
+            .wrapped_in_exception("document_parsing_exception", reason)
+            .in_field(definition.path.clone())
+    }
+
+    fn check_length(&self, definition: &schema::Field, term: &str) -> Result<()> {
+        if term.len() <= values::MAX_TERM_BYTES {
+            return Ok(());
+        }
+        let reason = format!(
+            "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length \
+             {}), all of which were skipped. Please correct the analyzer to not produce such terms.",
+            definition.path,
+            values::MAX_TERM_BYTES
+        );
+        let error = Error::invalid_input(format!("has a value of {} bytes; set `ignore_above`", term.len()));
+        Err(error.as_exception("illegal_argument_exception", reason).in_field(definition.path.clone()))
+    }
+}
+
+/// The leaves of an object with their dotted keys; false where it is deeper than the limit.
+fn leaves_of<'a>(value: &'a Value, key: &str, depth: usize, limit: usize, out: &mut Vec<(String, &'a Value)>) -> bool {
+    match value {
+        Value::Object(map) => {
+            depth < limit
+                && map.iter().all(|(name, value)| {
+                    let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                    leaves_of(value, &key, depth + 1, limit, out)
+                })
+        }
+        Value::Array(values) => values.iter().all(|value| leaves_of(value, key, depth, limit, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            out.push((key.to_string(), value));
+            true
+        }
+    }
 }
 
 /// The first eight bytes of the BLAKE3 hash of a source as it is stored.
@@ -101,74 +467,6 @@ fn texts_of(paths: &[String], source: &Map<String, Value>) -> Result<Vec<String>
     Ok(texts)
 }
 
-fn add_values(document: &mut TantivyDocument, mapped: &IndexField, source: &Map<String, Value>) -> Result<()> {
-    let Some(field) = mapped.field else { return Ok(()) };
-    if let (FieldKind::DenseVector(vector), Some(params)) = (&mapped.definition.kind, &mapped.vector) {
-        if let Some(value) = dense_vectors(vector, &mapped.definition.sources, source)? {
-            document.add_custom(field, &value.encode(params)?);
-        }
-        return Ok(());
-    }
-    let values = mapped.definition.sources.iter().flat_map(|path| values_at(source, path));
-    match &mapped.definition.kind {
-        FieldKind::Text(_) => {
-            let mut texts = Vec::new();
-            for value in values {
-                texts.extend(text_of(value)?);
-            }
-            if let (Some(analyzer), false) = (&mapped.analyzer, texts.is_empty()) {
-                document.add_text(field, analyzer.encode_values(&texts));
-            }
-        }
-        FieldKind::Keyword { ignore_above, .. } => {
-            for value in values {
-                if let Some(text) =
-                    text_of(value)?.filter(|text| ignore_above.is_none_or(|most| text.chars().count() <= most))
-                {
-                    document.add_text(field, text);
-                }
-            }
-        }
-        FieldKind::Integer { min, max, options } => {
-            for value in values {
-                if let Some(number) = lenient(*options, integer(value, *options, *min, *max))? {
-                    document.add_i64(field, number);
-                }
-            }
-        }
-        FieldKind::Unsigned(options) => {
-            for value in values {
-                if let Some(number) = lenient(*options, unsigned(value, *options))? {
-                    document.add_u64(field, number);
-                }
-            }
-        }
-        FieldKind::Float { scaling_factor, options } => {
-            for value in values {
-                if let Some(number) = lenient(*options, float(value, *options))? {
-                    document.add_f64(field, scaling_factor.map_or(number, |factor| (number * factor).round() / factor));
-                }
-            }
-        }
-        FieldKind::Boolean { .. } => {
-            for value in values {
-                if let Some(flag) = boolean(value)? {
-                    document.add_bool(field, flag);
-                }
-            }
-        }
-        FieldKind::Date { formats, options } => {
-            for value in values {
-                if let Some(millis) = lenient(*options, date(value, formats))? {
-                    document.add_i64(field, millis);
-                }
-            }
-        }
-        FieldKind::DenseVector(_) | FieldKind::SemanticText(_) => {}
-    }
-    Ok(())
-}
-
 /// The values at a dotted path, arrays taken apart. A key with dots (`{"a.b": 1}`) is the same as nested objects.
 pub(crate) fn values_at<'a>(source: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
     let mut found = Vec::new();
@@ -208,176 +506,9 @@ fn text_of(value: &Value) -> Result<Option<String>> {
         Value::Number(number) => Ok(Some(number.to_string())),
         Value::Bool(flag) => Ok(Some(flag.to_string())),
         Value::Null => Ok(None),
-        Value::Object(_) | Value::Array(_) => Err(expected("text", value)),
+        Value::Object(_) | Value::Array(_) => Err(Error::invalid_input("is an object, expected text")),
     }
-}
-
-fn lenient<T>(options: NumberField, value: Result<Option<T>>) -> Result<Option<T>> {
-    if options.ignore_malformed { Ok(value.unwrap_or(None)) } else { value }
-}
-
-fn integer(value: &Value, options: NumberField, min: i64, max: i64) -> Result<Option<i64>> {
-    let Some(number) = whole_number(value, options, "a whole number")? else { return Ok(None) };
-    match i64::try_from(number) {
-        Ok(number) if (min..=max).contains(&number) => Ok(Some(number)),
-        _ => Err(Error::invalid_input(format!("is {number}, expected a whole number in {min}..={max}"))),
-    }
-}
-
-fn unsigned(value: &Value, options: NumberField) -> Result<Option<u64>> {
-    let Some(number) = whole_number(value, options, "a whole number >= 0")? else { return Ok(None) };
-    let refuse = |_| Error::invalid_input(format!("is {number}, expected a whole number in 0..={}", u64::MAX));
-    u64::try_from(number).map(Some).map_err(refuse)
-}
-
-/// A whole number; a fraction is cut off where the field coerces, as Elasticsearch does.
-fn whole_number(value: &Value, options: NumberField, wanted: &str) -> Result<Option<i128>> {
-    let whole = |text: &str| text.parse::<i128>().ok();
-    match value {
-        Value::Number(number) if !number.is_f64() => Ok(whole(&number.to_string())),
-        Value::String(text) if options.coerce && text.trim().is_empty() => Ok(None),
-        Value::String(text) if options.coerce && whole(text.trim()).is_some() => Ok(whole(text.trim())),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            let number = float(value, options).ok().flatten().ok_or_else(|| expected(wanted, value))?;
-            if number.fract() != 0.0 && !options.coerce {
-                return Err(expected(wanted, value));
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "the fraction is meant to go; the cast saturates")]
-            Ok(Some(number as i128))
-        }
-    }
-}
-
-fn float(value: &Value, options: NumberField) -> Result<Option<f64>> {
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) if options.coerce && text.trim().is_empty() => return Ok(None),
-        Value::String(text) if options.coerce => text.trim().parse().ok(),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    number.filter(|number| number.is_finite()).map(Some).ok_or_else(|| expected("a finite number", value))
-}
-
-fn boolean(value: &Value) -> Result<Option<bool>> {
-    match value {
-        Value::Bool(flag) => Ok(Some(*flag)),
-        Value::String(text) if text == "true" => Ok(Some(true)),
-        Value::String(text) if text == "false" || text.is_empty() => Ok(Some(false)),
-        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            Err(expected("true or false", value))
-        }
-    }
-}
-
-fn date(value: &Value, formats: &[DateFormat]) -> Result<Option<i64>> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(expected("a date", value)),
-    };
-    let read = |format: &DateFormat| match format {
-        DateFormat::DateOptionalTime if value.is_string() || text.len() == 4 => date::parse_iso(&text),
-        DateFormat::DateOptionalTime => None,
-        DateFormat::EpochMillis => text.trim().parse().ok(),
-        DateFormat::EpochSecond => text.trim().parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1000)),
-    };
-    formats
-        .iter()
-        .find_map(read)
-        .map(Some)
-        .ok_or_else(|| expected("a date (2024-05-01, 2024-05-01T10:00:00Z, milliseconds)", value))
-}
-
-/// The vectors of a dense_vector field: one array of numbers, or an array of such arrays.
-fn dense_vectors(field: &VectorField, paths: &[String], source: &Map<String, Value>) -> Result<Option<VectorValue>> {
-    let mut raw = Vec::new();
-    for path in paths {
-        collect(source, path, &mut |value| raw.push(value));
-    }
-    let mut vectors: Vec<f32> = Vec::new();
-    for value in raw.into_iter().filter(|value| !value.is_null()) {
-        let values = value.as_array().ok_or_else(|| expected("an array of numbers", value))?;
-        if values.iter().any(Value::is_array) {
-            for inner in values {
-                push_vector(&mut vectors, field, inner)?;
-            }
-        } else {
-            push_vector(&mut vectors, field, value)?;
-        }
-    }
-    Ok((!vectors.is_empty()).then_some(VectorValue { vectors, dims: field.dims, spans: None }))
-}
-
-fn push_vector(vectors: &mut Vec<f32>, field: &VectorField, value: &Value) -> Result<()> {
-    let values = value.as_array().ok_or_else(|| expected("an array of numbers", value))?;
-    if values.len() != field.dims {
-        let text = format!("has {} numbers, the mapping says `dims` {}", values.len(), field.dims);
-        return Err(Error::invalid_input(text));
-    }
-    for value in values {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "vectors are kept as f32; infinities are refused by encode"
-        )]
-        let number = value.as_f64().ok_or_else(|| expected("a number in the vector", value))? as f32;
-        if field.element == ElementType::Byte && !(number.fract() == 0.0 && (-128.0..=127.0).contains(&number)) {
-            return Err(Error::invalid_input(format!(
-                "has {number} in a vector of bytes, expected a whole number in -128..=127"
-            )));
-        }
-        vectors.push(number);
-    }
-    Ok(())
-}
-
-fn expected(wanted: &str, value: &Value) -> Error {
-    let found = match value {
-        Value::Null => "null".to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => format!("the text {:?}", text.chars().take(60).collect::<String>()),
-        Value::Array(_) => "an array".to_string(),
-        Value::Object(_) => "an object".to_string(),
-    };
-    Error::invalid_input(format!("is {found}, expected {wanted}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn dotted_keys_objects_and_arrays_are_one() {
-        for source in [json!({"a": {"b": [1, [2]]}}), json!({"a.b": [1, 2]}), json!({"a": [{"b": 1}, {"b": 2}]})] {
-            let found: Vec<_> =
-                values_at(source.as_object().unwrap(), "a.b").into_iter().map(|v| v.as_i64().unwrap()).collect();
-            assert_eq!(found, [1, 2], "{source}");
-        }
-    }
-
-    const COERCE: NumberField = NumberField { indexed: true, fast: true, coerce: true, ignore_malformed: false };
-
-    #[test]
-    fn numbers_are_coerced_as_elasticsearch_does() {
-        let strict = NumberField { coerce: false, ..COERCE };
-        assert_eq!(integer(&json!("5"), COERCE, 0, 9).unwrap(), Some(5));
-        assert_eq!(integer(&json!(5.9), COERCE, 0, 9).unwrap(), Some(5));
-        assert_eq!(integer(&json!(""), COERCE, 0, 9).unwrap(), None);
-        assert!(integer(&json!(5.9), strict, 0, 9).is_err());
-        assert!(integer(&json!("5"), strict, 0, 9).is_err());
-        assert!(integer(&json!(10), COERCE, 0, 9).unwrap_err().to_string().contains("0..=9"));
-        assert_eq!(unsigned(&json!(u64::MAX), COERCE).unwrap(), Some(u64::MAX));
-        assert!(unsigned(&json!(-1), COERCE).is_err());
-        assert!(float(&json!("abc"), COERCE).is_err());
-    }
-
-    #[test]
-    fn dates_are_read_by_the_formats_in_turn() {
-        let both = [DateFormat::DateOptionalTime, DateFormat::EpochMillis];
-        assert_eq!(date(&json!("1970-01-02"), &both).unwrap(), Some(86_400_000));
-        assert_eq!(date(&json!(150_000), &both).unwrap(), Some(150_000));
-        assert_eq!(date(&json!("7"), &[DateFormat::EpochSecond]).unwrap(), Some(7000));
-        assert!(date(&json!("tomorrow"), &both).is_err());
-    }
-}
+mod tests;

@@ -20,7 +20,7 @@ pub use self::ordinals::{GlobalOrdinals, OrdinalsCache};
 use super::Snapshot;
 use super::columns::{ColumnsReader, ID_FIELD};
 use crate::error::{Error, Result};
-use crate::schema::flatten::FieldKind;
+use crate::schema::flatten::{FieldKind, FlattenedField};
 
 /// The name of the constant "field" that holds the index's name.
 pub const INDEX_FIELD: &str = "_index";
@@ -60,6 +60,17 @@ impl ValueKind {
     }
 }
 
+/// The column, kind and key of a name inside of a `flattened` field (`labels.priority`).
+fn inside_of<'n>(snapshot: &Snapshot, name: &'n str) -> Option<(String, ValueKind, Option<&'n str>)> {
+    name.match_indices('.').find_map(|(at, _)| {
+        let (parent, key) = (name.get(..at)?, name.get(at + 1..)?);
+        let mapped = snapshot.field(parent)?;
+        let FieldKind::Flattened(flattened) = &mapped.definition.kind else { return None };
+        let column = FlattenedField::keyed_field(&mapped.definition.path);
+        flattened.fast.then_some((column, ValueKind::Keyword, Some(key)))
+    })
+}
+
 /// A field that has values by document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValueField {
@@ -97,9 +108,10 @@ impl ValueField {
             "_routing" | "_nested_path" => return Ok(Some(found(ValueKind::Keyword, name, None))),
             _ => {}
         }
-        let Some(mapped) = snapshot.fields().iter().find(|field| field.definition.path == name) else {
-            return Ok(None);
+        let Some(mapped) = snapshot.field(name) else {
+            return Ok(inside_of(snapshot, name).map(|(column, kind, key)| found(kind, &column, key)));
         };
+        let column = mapped.definition.path.as_str();
         let (kind, fast) = match &mapped.definition.kind {
             FieldKind::Text(_) => return Err(no_fielddata(name, index)),
             FieldKind::DenseVector(_) => return Err(unsupported(name, "dense_vector")),
@@ -110,11 +122,17 @@ impl ValueField {
             FieldKind::Float { options, .. } => (ValueKind::Double, options.fast),
             FieldKind::Boolean { fast, .. } => (ValueKind::Boolean, *fast),
             FieldKind::Date { options, .. } => (ValueKind::Date, options.fast),
+            FieldKind::TokenCount { options, .. } => (ValueKind::Long, options.fast),
+            FieldKind::Ip(options) => (ValueKind::Ip, options.fast),
+            FieldKind::Flattened(flattened) => (ValueKind::Keyword, flattened.fast),
+            FieldKind::RankFeature { .. } => return Err(unsupported(name, "rank_feature")),
+            FieldKind::RankFeatures { .. } => return Err(unsupported(name, "rank_features")),
+            FieldKind::Binary => return Err(unsupported(name, "binary")),
         };
         if !fast {
             return Err(without_doc_values(name, kind));
         }
-        Ok(Some(found(kind, name, None)))
+        Ok(Some(found(kind, column, None)))
     }
 
     /// Opens the field's column in one segment of the snapshot.

@@ -1,24 +1,47 @@
 //! The mapping's fields as Tantivy's, and what queries need to know of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value};
+use tantivy::Term;
+use tantivy::indexer::UserOperation;
 use tantivy::schema::{
-    CustomOptions, Field, FieldEntry, FieldType, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing,
-    TextOptions,
+    CustomOptions, Field, FieldEntry, FieldType, IndexRecordOption, IpAddrOptions, JsonObjectOptions, NumericOptions,
+    Schema, TextFieldIndexing, TextOptions,
 };
 
 use super::columns::{HASH_FIELD, ID_FIELD};
 use super::dense::{Element, IndexKind, Similarity, VECTOR_FIELD_TYPE, VectorFieldParams};
+use super::document_tree::DocumentTree;
 use super::lexical::encoded_tokens::ENCODED_TOKENS_TOKENIZER;
+use super::lexical::fields::{EngineFields, FieldExtra};
 use super::lexical::{self, Analyzer, Bm25Params, FieldTable, LexicalField};
+use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::models::ModelFingerprint;
-use crate::schema::flatten::{self, FieldKind, NumberField, VectorField};
-use crate::schema::mapping::{ElementType, VectorIndexKind, VectorIndexOptions, VectorSimilarity};
-use crate::schema::{self, IndexDefinition};
+use crate::schema::flatten::{self, FieldKind, FlattenedField, NumberField, TextShape, VectorField};
+use crate::schema::mapping::{ElementType, SourceMapping, VectorIndexKind, VectorIndexOptions, VectorSimilarity};
+use crate::schema::{self, IndexDefinition, source_filter};
 
 /// The stored field that holds a document as its user gave it.
 pub(crate) const SOURCE_FIELD: &str = "_source";
+
+/// The column (u64) of the sequence number of a document's last change.
+pub(crate) const SEQ_NO_FIELD: &str = "_seq_no";
+/// The column (u64) of a document's version.
+pub(crate) const VERSION_FIELD: &str = "_version";
+/// The routing that a document was written with.
+pub(crate) const ROUTING_FIELD: &str = "_routing";
+/// The fields of a document whose malformed or too long values were left out.
+pub(crate) const IGNORED_FIELD: &str = "_ignored";
+/// The path of a nested document; documents at the root have none.
+pub(crate) const NESTED_PATH_FIELD: &str = "_nested_path";
+/// The id of the document at the root, on nested documents.
+pub(crate) const ROOT_ID_FIELD: &str = "_root_id";
+/// The names of those fields of a document that have neither lengths nor a column.
+pub(crate) const FIELD_NAMES_FIELD: &str = "_field_names";
 
 /// The fields of an index: the engine's own, and those of the mapping.
 #[derive(Debug, Clone)]
@@ -26,20 +49,43 @@ pub(crate) struct IndexFields {
     pub(crate) id: Field,
     pub(crate) hash: Field,
     pub(crate) source: Field,
+    pub(crate) seq_no: Field,
+    pub(crate) version: Field,
+    pub(crate) routing: Field,
+    pub(crate) ignored: Field,
+    pub(crate) nested_path: Field,
+    pub(crate) root_id: Field,
+    pub(crate) field_names: Field,
     /// In the order of the mapping.
     pub(crate) mapped: Vec<IndexField>,
+    /// How a document is walked.
+    pub(crate) tree: DocumentTree,
+    /// The places of the semantic fields.
+    pub(crate) semantic: Vec<usize>,
+    /// The places of the fields that have one value for all documents.
+    pub(crate) constants: Vec<usize>,
+    /// `_source.includes` and `_source.excludes`.
+    source_filter: Option<SourceMapping>,
+    by_path: FxHashMap<String, usize>,
+    objects: Vec<String>,
 }
 
 /// A field of the mapping.
 #[derive(Debug, Clone)]
 pub(crate) struct IndexField {
-    pub(crate) definition: schema::Field,
+    pub(crate) definition: Arc<schema::Field>,
     /// Its place in Tantivy's schema; `None` when it is neither searched nor sorted by.
     pub(crate) field: Option<Field>,
-    /// The analyzer of a text field's documents.
+    /// The place of a flattened field's keys and values.
+    pub(crate) keyed: Option<Field>,
+    /// The analyzer of a text field's documents, or of what counts tokens.
     pub(crate) analyzer: Option<Analyzer>,
+    /// What makes one term of a keyword's value.
+    pub(crate) normalizer: Option<Analyzer>,
     /// The parameters of a vector field.
     pub(crate) vector: Option<VectorFieldParams>,
+    /// Documents that have it are told by `_field_names`: it has neither lengths nor a column.
+    pub(crate) exists_by_name: bool,
 }
 
 /// The entries that Tantivy's schema needs for `definition`, the engine's own first.
@@ -47,18 +93,27 @@ pub(crate) fn entries(
     definition: &IndexDefinition,
     models: &BTreeMap<String, ModelFingerprint>,
 ) -> Result<Vec<FieldEntry>> {
+    let number = || NumericOptions::default().set_fast();
     let mut entries = vec![
         FieldEntry::new_text(ID_FIELD.to_string(), untokenised(true, false)),
         FieldEntry::new_u64(HASH_FIELD.to_string(), NumericOptions::default()),
         FieldEntry::new_text(SOURCE_FIELD.to_string(), TextOptions::default().set_stored()),
+        FieldEntry::new_u64(SEQ_NO_FIELD.to_string(), number()),
+        FieldEntry::new_u64(VERSION_FIELD.to_string(), number()),
+        FieldEntry::new_text(ROUTING_FIELD.to_string(), untokenised(true, true)),
+        FieldEntry::new_text(IGNORED_FIELD.to_string(), untokenised(true, true)),
+        FieldEntry::new_text(NESTED_PATH_FIELD.to_string(), untokenised(true, true)),
+        FieldEntry::new_text(ROOT_ID_FIELD.to_string(), untokenised(true, false)),
+        FieldEntry::new_text(FIELD_NAMES_FIELD.to_string(), untokenised(true, false)),
     ];
     for field in definition.fields()? {
-        entries.extend(entry(&field, models)?);
+        entries.extend(field_entries(&field, models)?);
     }
     Ok(entries)
 }
 
-fn entry(field: &schema::Field, models: &BTreeMap<String, ModelFingerprint>) -> Result<Option<FieldEntry>> {
+/// The entries of one field; the first is that of its values.
+fn field_entries(field: &schema::Field, models: &BTreeMap<String, ModelFingerprint>) -> Result<Vec<FieldEntry>> {
     let name = field.path.clone();
     Ok(match &field.kind {
         FieldKind::Text(text) if text.indexed => {
@@ -66,26 +121,54 @@ fn entry(field: &schema::Field, models: &BTreeMap<String, ModelFingerprint>) -> 
                 .set_tokenizer(ENCODED_TOKENS_TOKENIZER)
                 .set_index_option(IndexRecordOption::WithFreqsAndPositions)
                 .set_fieldnorms(false);
-            Some(FieldEntry::new_text(name, TextOptions::default().set_indexing_options(indexing)))
+            vec![FieldEntry::new_text(name, TextOptions::default().set_indexing_options(indexing))]
         }
-        FieldKind::Text(_) => None,
+        FieldKind::Text(_) | FieldKind::Binary => Vec::new(),
         FieldKind::Keyword { indexed, fast, .. } => {
-            (*indexed || *fast).then(|| FieldEntry::new_text(name, untokenised(*indexed, *fast)))
+            let is_kept = *indexed || *fast;
+            is_kept.then(|| FieldEntry::new_text(name, untokenised(*indexed, *fast))).into_iter().collect()
         }
-        FieldKind::Integer { options, .. } | FieldKind::Date { options, .. } => {
-            numeric(*options).map(|options| FieldEntry::new_i64(name, options))
+        FieldKind::Flattened(flattened) if flattened.indexed || flattened.fast => {
+            let options = untokenised(flattened.indexed, flattened.fast);
+            let keyed = FlattenedField::keyed_field(&name);
+            vec![
+                FieldEntry::new_text(FlattenedField::values_field(&name), options.clone()),
+                FieldEntry::new_text(keyed, options),
+            ]
         }
-        FieldKind::Unsigned(options) => numeric(*options).map(|options| FieldEntry::new_u64(name, options)),
-        FieldKind::Float { options, .. } => numeric(*options).map(|options| FieldEntry::new_f64(name, options)),
-        FieldKind::Boolean { indexed, fast } => {
-            let options = NumberField { indexed: *indexed, fast: *fast, coerce: true, ignore_malformed: false };
-            numeric(options).map(|options| FieldEntry::new_bool(name, options))
+        FieldKind::Flattened(_) => Vec::new(),
+        FieldKind::Integer { options, .. }
+        | FieldKind::Date { options, .. }
+        | FieldKind::TokenCount { options, .. } => {
+            numeric(*options).map(|options| FieldEntry::new_i64(name, options)).into_iter().collect()
         }
+        FieldKind::Unsigned(options) => {
+            numeric(*options).map(|options| FieldEntry::new_u64(name, options)).into_iter().collect()
+        }
+        FieldKind::Float { options, .. } => {
+            numeric(*options).map(|options| FieldEntry::new_f64(name, options)).into_iter().collect()
+        }
+        FieldKind::Boolean { indexed, fast, ignore_malformed } => {
+            let options =
+                NumberField { indexed: *indexed, fast: *fast, coerce: true, ignore_malformed: *ignore_malformed };
+            numeric(options).map(|options| FieldEntry::new_bool(name, options)).into_iter().collect()
+        }
+        FieldKind::Ip(options) if options.indexed || options.fast => {
+            let ip = IpAddrOptions::default();
+            let ip = if options.indexed { ip.set_indexed() } else { ip };
+            vec![FieldEntry::new_ip_addr(name, if options.fast { ip.set_fast() } else { ip })]
+        }
+        FieldKind::Ip(_) => Vec::new(),
+        FieldKind::RankFeature { .. } => vec![FieldEntry::new_f64(name, NumericOptions::default().set_fast())],
+        FieldKind::RankFeatures { .. } => {
+            vec![FieldEntry::new_json(name, JsonObjectOptions::default().set_fast("raw").set_expand_dots_enabled())]
+        }
+        FieldKind::DenseVector(VectorField { dims: None, .. }) => Vec::new(),
         FieldKind::DenseVector(_) | FieldKind::SemanticText(_) => {
             let params = vector_params(field, models)?;
             let params = serde_json::to_value(&params)
                 .map_err(|error| Error::internal("cannot write a vector field's parameters").with_source(error))?;
-            Some(FieldEntry::new(name, FieldType::Custom(CustomOptions::new(VECTOR_FIELD_TYPE, params))))
+            vec![FieldEntry::new(name, FieldType::Custom(CustomOptions::new(VECTOR_FIELD_TYPE, params)))]
         }
     })
 }
@@ -118,7 +201,8 @@ fn vector_params(field: &schema::Field, models: &BTreeMap<String, ModelFingerpri
         return Err(Error::internal("has no model in the manifest").in_field(field.path.clone()));
     };
     Ok(vector_field_params(&VectorField {
-        dims: model.dims,
+        dims: Some(model.dims),
+        indexed: true,
         similarity: if model.normalized { VectorSimilarity::Cosine } else { VectorSimilarity::MaxInnerProduct },
         element: semantic.element,
         index: semantic.index,
@@ -126,10 +210,10 @@ fn vector_params(field: &schema::Field, models: &BTreeMap<String, ModelFingerpri
 }
 
 fn vector_field_params(vector: &VectorField) -> VectorFieldParams {
-    let VectorIndexOptions { kind, m, ef_construction } = vector.index;
+    let VectorIndexOptions { kind, m, ef_construction, .. } = vector.index;
     let graph = IndexKind::Hnsw { m: m.unwrap_or(16), ef_construction: ef_construction.unwrap_or(100) };
     VectorFieldParams {
-        dims: vector.dims,
+        dims: vector.dims.unwrap_or_default(),
         similarity: match vector.similarity {
             VectorSimilarity::Cosine => Similarity::Cosine,
             VectorSimilarity::DotProduct => Similarity::DotProduct,
@@ -166,54 +250,206 @@ impl IndexFields {
                     .in_field(name)
             })
         };
+        let flattened = definition.flattened()?;
         let mut mapped = Vec::new();
-        for field in definition.fields()? {
-            let in_schema = entry(&field, models)?.is_some();
+        for field in flattened.fields {
+            let mut places = field_entries(&field, models)?.into_iter().map(|entry| find(entry.name()));
+            let place = places.next().transpose()?;
+            let keyed = places.next().transpose()?;
+            #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is analysed")]
+            let (analyzer, normalizer) = match &field.kind {
+                FieldKind::Text(text) => (Some(text_analyzer(definition, &text.analyzer, text.shape)?), None),
+                FieldKind::TokenCount { analyzer, .. } => {
+                    (Some(text_analyzer(definition, analyzer, TextShape::Words)?), None)
+                }
+                FieldKind::Keyword { normalizer: Some(name), .. } => (None, Some(normalizer(definition, name)?)),
+                _ => (None, None),
+            };
             mapped.push(IndexField {
-                field: if in_schema { Some(find(&field.path)?) } else { None },
-                analyzer: if let FieldKind::Text(text) = &field.kind {
-                    Some(Analyzer::named(&text.analyzer)?)
-                } else {
-                    None
-                },
-                vector: if field.is_vector() { Some(vector_params(&field, models)?) } else { None },
-                definition: field,
+                field: place,
+                keyed,
+                analyzer,
+                normalizer,
+                vector: if place.is_some() && field.is_vector() { Some(vector_params(&field, models)?) } else { None },
+                exists_by_name: place.is_some() && exists_by_name(&field.kind),
+                definition: Arc::new(field),
             });
         }
-        Ok(Self { id: find(ID_FIELD)?, hash: find(HASH_FIELD)?, source: find(SOURCE_FIELD)?, mapped })
+        let mut by_path: FxHashMap<String, usize> = FxHashMap::default();
+        for (idx, field) in mapped.iter().enumerate() {
+            by_path.insert(field.definition.path.clone(), idx);
+        }
+        for alias in &flattened.aliases {
+            if let Some(idx) = by_path.get(&alias.target).copied() {
+                by_path.insert(alias.path.clone(), idx);
+            }
+        }
+        let tree = DocumentTree::new(definition, &mapped, &flattened.nested, &flattened.aliases);
+        Ok(Self {
+            id: find(ID_FIELD)?,
+            hash: find(HASH_FIELD)?,
+            source: find(SOURCE_FIELD)?,
+            seq_no: find(SEQ_NO_FIELD)?,
+            version: find(VERSION_FIELD)?,
+            routing: find(ROUTING_FIELD)?,
+            ignored: find(IGNORED_FIELD)?,
+            nested_path: find(NESTED_PATH_FIELD)?,
+            root_id: find(ROOT_ID_FIELD)?,
+            field_names: find(FIELD_NAMES_FIELD)?,
+            semantic: places_of(&mapped, |kind| matches!(kind, FieldKind::SemanticText(_))),
+            constants: places_of(&mapped, |kind| matches!(kind, FieldKind::Keyword { constant: Some(_), .. })),
+            source_filter: definition.mappings.source.clone(),
+            mapped,
+            tree,
+            by_path,
+            objects: flattened.objects,
+        })
     }
 
-    /// The mapping's field of this path.
+    /// The mapping's field of this path, or the one that an alias of this path stands for.
     pub(crate) fn get(&self, path: &str) -> Option<&IndexField> {
-        self.mapped.iter().find(|field| field.definition.path == path)
+        self.mapped.get(*self.by_path.get(path)?)
+    }
+
+    /// What deletes a document: its root, and its nested documents.
+    pub(crate) fn deletions(&self, id: &DocumentId) -> Vec<UserOperation> {
+        let mut operations = vec![UserOperation::Delete(Term::from_field_text(self.id, id.as_str()))];
+        if !self.tree.nested_paths().is_empty() {
+            operations.push(UserOperation::Delete(Term::from_field_text(self.root_id, id.as_str())));
+        }
+        operations
+    }
+
+    /// A source as it is stored: `_source.includes` and `_source.excludes` applied.
+    ///
+    /// * `text`: the source, written.
+    pub(crate) fn kept_source(&self, source: &Map<String, Value>, text: String) -> Result<String> {
+        let Some(filter) = &self.source_filter else { return Ok(text) };
+        let kept = source_filter::filter(source, &filter.includes, &filter.excludes);
+        serde_json::to_string(&kept).map_err(|error| Error::internal("cannot write a source").with_source(error))
     }
 
     /// The table that the lexical leg searches by.
     pub(crate) fn table(&self, definition: &IndexDefinition) -> Result<FieldTable> {
         let mut table = FieldTable::new(Some(self.id));
-        for mapped in &self.mapped {
-            let Some(field) = mapped.field else { continue };
-            let (kind, indexed, fast) = match &mapped.definition.kind {
-                FieldKind::Text(text) => (text_kind(text)?, text.indexed, false),
-                FieldKind::Keyword { indexed, fast, .. } => (lexical::FieldKind::Keyword, *indexed, *fast),
-                FieldKind::Integer { options, .. } => (lexical::FieldKind::Long, options.indexed, options.fast),
-                FieldKind::Unsigned(options) => (lexical::FieldKind::UnsignedLong, options.indexed, options.fast),
-                FieldKind::Float { options, .. } => (lexical::FieldKind::Double, options.indexed, options.fast),
-                FieldKind::Boolean { indexed, fast } => (lexical::FieldKind::Bool, *indexed, *fast),
-                FieldKind::Date { options, .. } => (lexical::FieldKind::Date, options.indexed, options.fast),
-                FieldKind::DenseVector(_) | FieldKind::SemanticText(_) => continue,
-            };
-            table.insert(mapped.definition.path.clone(), LexicalField { field, kind, indexed, fast });
+        for (path, idx) in &self.by_path {
+            let Some(mapped) = self.mapped.get(*idx) else { continue };
+            for (name, field) in lexical_fields(definition, path, mapped)? {
+                table.insert(name, field);
+            }
         }
+        for (name, field) in [(ROUTING_FIELD, self.routing), (IGNORED_FIELD, self.ignored)] {
+            table.insert(name, LexicalField::new(field, lexical::FieldKind::Keyword, true, true));
+        }
+        table.set_engine(EngineFields { field_names: Some(self.field_names), nested_path: Some(self.nested_path) });
+        table.set_objects(self.objects.clone(), self.tree.nested_paths().to_vec());
         table.set_defaults(default_fields(definition, &table)?);
         Ok(table)
     }
 }
 
-fn text_kind(text: &flatten::TextField) -> Result<lexical::FieldKind> {
+fn places_of(mapped: &[IndexField], wanted: impl Fn(&FieldKind) -> bool) -> Vec<usize> {
+    let is_wanted = |(_, field): &(usize, &IndexField)| wanted(&field.definition.kind);
+    mapped.iter().enumerate().filter(is_wanted).map(|(idx, _)| idx).collect()
+}
+
+/// Whether documents that have a field of this kind are told by `_field_names`.
+fn exists_by_name(kind: &FieldKind) -> bool {
+    match kind {
+        FieldKind::Text(_) | FieldKind::Binary | FieldKind::RankFeature { .. } => false,
+        FieldKind::Keyword { indexed, .. } => !indexed,
+        FieldKind::Flattened(flattened) => !flattened.indexed,
+        FieldKind::Integer { options, .. }
+        | FieldKind::Unsigned(options)
+        | FieldKind::Float { options, .. }
+        | FieldKind::Date { options, .. }
+        | FieldKind::Ip(options)
+        | FieldKind::TokenCount { options, .. } => !options.fast,
+        FieldKind::Boolean { fast, .. } => !fast,
+        FieldKind::RankFeatures { .. } | FieldKind::DenseVector(_) | FieldKind::SemanticText(_) => true,
+    }
+}
+
+/// A field of the mapping as queries see it, under its name or an alias's.
+fn lexical_fields(
+    definition: &IndexDefinition,
+    path: &str,
+    mapped: &IndexField,
+) -> Result<Vec<(String, LexicalField)>> {
+    let Some(field) = mapped.field else { return Ok(Vec::new()) };
+    let mut extra = FieldExtra { mapping: Some(mapped.definition.clone()), ..FieldExtra::default() };
+    let (kind, indexed, fast) = match &mapped.definition.kind {
+        FieldKind::Text(text) => {
+            if text.search_quote_analyzer != text.search_analyzer {
+                extra.search_quote_analyzer = Some(text_analyzer(definition, &text.search_quote_analyzer, text.shape)?);
+            }
+            (text_kind(definition, text, mapped)?, text.indexed, false)
+        }
+        FieldKind::Keyword { indexed, fast, .. } => {
+            extra.normalizer.clone_from(&mapped.normalizer);
+            (lexical::FieldKind::Keyword, *indexed, *fast)
+        }
+        FieldKind::Flattened(flattened) => {
+            let kind = lexical::FieldKind::Keyword;
+            let mut fields = Vec::new();
+            if let Some(keyed) = mapped.keyed {
+                let (kind, extra) = (kind.clone(), extra.clone());
+                let field =
+                    LexicalField { field: keyed, kind, indexed: flattened.indexed, fast: flattened.fast, extra };
+                fields.push((FlattenedField::keyed_field(path), field));
+            }
+            let values = LexicalField { field, kind, indexed: flattened.indexed, fast: flattened.fast, extra };
+            fields.push((path.to_string(), values));
+            return Ok(fields);
+        }
+        FieldKind::Integer { options, .. } | FieldKind::TokenCount { options, .. } => {
+            (lexical::FieldKind::Long, options.indexed, options.fast)
+        }
+        FieldKind::Unsigned(options) => (lexical::FieldKind::UnsignedLong, options.indexed, options.fast),
+        FieldKind::Float { options, .. } => (lexical::FieldKind::Double, options.indexed, options.fast),
+        FieldKind::Boolean { indexed, fast, .. } => (lexical::FieldKind::Bool, *indexed, *fast),
+        FieldKind::Date { options, .. } => (lexical::FieldKind::Date, options.indexed, options.fast),
+        FieldKind::Ip(options) => (lexical::FieldKind::Ip, options.indexed, options.fast),
+        FieldKind::RankFeature { .. } => (lexical::FieldKind::RankFeature, false, true),
+        // Its columns are those of its names; which documents have any is told by `_field_names`.
+        FieldKind::RankFeatures { .. } => (lexical::FieldKind::RankFeature, false, false),
+        FieldKind::DenseVector(_) | FieldKind::SemanticText(_) => (lexical::FieldKind::Vector, false, false),
+        FieldKind::Binary => return Ok(Vec::new()),
+    };
+    Ok(vec![(path.to_string(), LexicalField { field, kind, indexed, fast, extra })])
+}
+
+/// An analyzer of the index by its name.
+pub(crate) fn text_analyzer(_definition: &IndexDefinition, name: &str, shape: TextShape) -> Result<Analyzer> {
+    match shape {
+        TextShape::Words => Analyzer::named(name),
+        TextShape::Shingles(_) | TextShape::ShinglePrefixes(_) => {
+            Err(Error::unsupported("type search_as_you_type is not supported yet"))
+        }
+    }
+}
+
+/// A normalizer of the index by its name.
+fn normalizer(_definition: &IndexDefinition, name: &str) -> Result<Analyzer> {
+    Err(Error::unsupported(format!("normalizer {name:?} is not supported yet")))
+}
+
+fn text_kind(
+    definition: &IndexDefinition,
+    text: &flatten::TextField,
+    mapped: &IndexField,
+) -> Result<lexical::FieldKind> {
+    // A query's last word is a prefix already; only documents are cut into prefixes.
+    let search_shape = match text.shape {
+        TextShape::ShinglePrefixes(size) => TextShape::Shingles(size),
+        shape => shape,
+    };
     Ok(lexical::FieldKind::Text {
-        analyzer: Analyzer::named(&text.analyzer)?,
-        search_analyzer: Analyzer::named(&text.search_analyzer)?,
+        analyzer: match &mapped.analyzer {
+            Some(analyzer) => analyzer.clone(),
+            None => text_analyzer(definition, &text.analyzer, text.shape)?,
+        },
+        search_analyzer: text_analyzer(definition, &text.search_analyzer, search_shape)?,
         bm25: Bm25Params::new(text.k1, text.b)?,
     })
 }

@@ -11,13 +11,16 @@ pub mod columns;
 pub(crate) mod convert;
 pub mod dense;
 pub mod doc_values;
+mod document_tree;
 mod embed;
 pub(crate) mod fields;
 pub mod lexical;
 pub(crate) mod manifest;
+mod roots;
 pub mod schema_extension;
 mod segment_directory;
 pub mod snapshot;
+mod values;
 pub mod writer;
 
 use std::collections::BTreeMap;
@@ -46,6 +49,7 @@ pub struct Index {
     models: Arc<Models>,
     opened: Mutex<Arc<Opened>>,
     dense_cache: dense::DenseCache,
+    roots_cache: roots::RootsCache,
 }
 
 /// An index as its mapping stands; replaced as a whole when the mapping grows.
@@ -124,7 +128,13 @@ impl Index {
         let folder = folder.as_ref().to_path_buf();
         let manifest = Manifest::read(&folder)?;
         let opened = Opened::open(&folder, manifest, &models)?;
-        Ok(Self { folder, models, opened: Mutex::new(Arc::new(opened)), dense_cache: dense::DenseCache::default() })
+        Ok(Self {
+            folder,
+            models,
+            opened: Mutex::new(Arc::new(opened)),
+            dense_cache: dense::DenseCache::default(),
+            roots_cache: roots::RootsCache::default(),
+        })
     }
 
     /// The folder.
@@ -147,7 +157,7 @@ impl Index {
     /// # Errors
     /// `Corrupt` naming the file when a segment is damaged, `Io` when it cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        Snapshot::open(self.opened(), &self.dense_cache)
+        Snapshot::open(self.opened(), &self.dense_cache, &self.roots_cache)
     }
 
     /// The writer; there is one at a time, over all processes.

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tantivy::schema::Value as _;
-use tantivy::{DocAddress, TantivyDocument, Term};
+use tantivy::{BitSet, DocAddress, SegmentReader, TantivyDocument, Term};
 
 use super::columns::ColumnsReader;
 use super::dense::{DenseCache, DenseReader};
-use super::fields::IndexField;
+use super::fields::{IGNORED_FIELD, IndexField, IndexFields, ROUTING_FIELD, SEQ_NO_FIELD, VERSION_FIELD};
 use super::lexical::{Analyzer, FieldTable};
+use super::roots::{Roots, RootsCache};
 use super::{Opened, convert};
 use crate::document::{DocumentId, PassageSpan};
 use crate::error::{Error, Result};
 use crate::models::BiEncoder;
+use crate::schema::IndexDefinition;
+use crate::schema::flatten::FieldKind;
 
 /// The documents of one commit. `Send + Sync`, cheap to clone; what is committed later it does not see.
 #[derive(Clone)]
@@ -23,6 +26,10 @@ pub struct Snapshot {
     searcher: tantivy::Searcher,
     /// One a segment.
     columns: Vec<Arc<ColumnsReader>>,
+    /// One a segment; `None` where every document is a root.
+    roots: Vec<Roots>,
+    /// Roots that are not deleted.
+    num_documents: u64,
     dense: DenseReader,
     /// One number a term over all segments, made when an aggregation first needs it.
     ordinals: Arc<super::doc_values::OrdinalsCache>,
@@ -54,16 +61,50 @@ pub struct IndexStats {
 }
 
 impl Snapshot {
-    pub(super) fn open(opened: Arc<Opened>, cache: &DenseCache) -> Result<Self> {
+    pub(super) fn open(opened: Arc<Opened>, cache: &DenseCache, roots_cache: &RootsCache) -> Result<Self> {
         opened.reader.reload()?;
         let searcher = opened.reader.searcher();
         let dense = DenseReader::open(&searcher, cache)?;
-        let columns = searcher
+        let columns: Vec<Arc<ColumnsReader>> = searcher
             .segment_readers()
             .iter()
             .map(|reader| ColumnsReader::open(reader).map(Arc::new))
             .collect::<Result<_>>()?;
-        Ok(Self { opened, searcher, columns, dense, ordinals: Arc::default() })
+        let nested_path = opened.fields.nested_path;
+        let roots: Vec<Roots> = if opened.fields.tree.nested_paths().is_empty() {
+            vec![None; columns.len()]
+        } else {
+            let readers = searcher.segment_readers().iter();
+            readers.map(|reader| roots_cache.open(reader, nested_path)).collect::<Result<_>>()?
+        };
+        let num_documents = searcher
+            .segment_readers()
+            .iter()
+            .zip(&roots)
+            .map(|(reader, roots)| num_alive(reader, roots.as_deref()))
+            .sum();
+        Ok(Self { opened, searcher, columns, roots, num_documents, dense, ordinals: Arc::default() })
+    }
+
+    /// The documents of a segment that are no nested ones, deleted ones included; `None` where all are. The root of a nested
+    /// document is the next one.
+    pub(crate) fn roots(&self, segment_ord: u32) -> Option<&BitSet> {
+        self.roots.get(segment_ord as usize)?.as_deref()
+    }
+
+    /// The definition of the index as this snapshot knows it.
+    pub fn definition(&self) -> &IndexDefinition {
+        &self.opened.manifest.definition
+    }
+
+    /// The mapping's field of this path, or the one that an alias of this path stands for.
+    pub(crate) fn field(&self, path: &str) -> Option<&IndexField> {
+        self.opened.fields.get(path)
+    }
+
+    /// The engine's and the mapping's fields.
+    pub(crate) fn index_fields(&self) -> &IndexFields {
+        &self.opened.fields
     }
 
     /// Tantivy's snapshot.
@@ -97,7 +138,7 @@ impl Snapshot {
 
     /// How many documents there are.
     pub fn num_documents(&self) -> u64 {
-        self.searcher.num_docs()
+        self.num_documents
     }
 
     /// A document's source; `None` when there is none of this id.
@@ -114,8 +155,8 @@ impl Snapshot {
     /// `Corrupt` when a column is damaged.
     pub fn ids(&self) -> Result<Vec<DocumentId>> {
         let mut ids = Vec::new();
-        for (columns, reader) in self.columns.iter().zip(self.searcher.segment_readers()) {
-            for doc_id in reader.doc_ids_alive() {
+        for ((columns, reader), roots) in self.columns.iter().zip(self.searcher.segment_readers()).zip(&self.roots) {
+            for doc_id in reader.doc_ids_alive().filter(|doc| roots.as_ref().is_none_or(|roots| roots.contains(*doc))) {
                 ids.push(columns.id(doc_id)?.into());
             }
         }
@@ -130,7 +171,7 @@ impl Snapshot {
         let readers = self.searcher.segment_readers();
         let vectors = self.fields().iter().filter(|field| field.vector.is_some());
         Ok(IndexStats {
-            documents: self.searcher.num_docs(),
+            documents: self.num_documents,
             passages: vectors.map(|field| self.dense.num_vectors(&field.definition.path)).sum(),
             segments: readers.len() as u64,
             deleted_documents: readers.iter().map(|reader| u64::from(reader.num_deleted_docs())).sum(),
@@ -165,7 +206,8 @@ impl Snapshot {
 
     /// The text fields and their analyzers, for highlights.
     pub(crate) fn highlighted_fields(&self) -> impl Iterator<Item = (&str, &Analyzer)> {
-        self.fields().iter().filter_map(|field| Some((field.definition.path.as_str(), field.analyzer.as_ref()?)))
+        let texts = self.fields().iter().filter(|field| matches!(field.definition.kind, FieldKind::Text(_)));
+        texts.filter_map(|field| Some((field.definition.path.as_str(), field.analyzer.as_ref()?)))
     }
 
     /// The texts that a source itself holds at a field's path; none for a field that only gets copies.
@@ -212,6 +254,38 @@ impl Snapshot {
         Ok(None)
     }
 
+    /// The sequence number and the version of a document; 0 and 1 where it was written without (by the command line).
+    pub(crate) fn version(&self, address: DocAddress) -> Result<(u64, u64)> {
+        let fast = self.searcher.segment_reader(address.segment_ord).fast_fields();
+        let first = |name: &str| -> Result<Option<u64>> {
+            Ok(fast.column_opt::<u64>(name)?.and_then(|column| column.first(address.doc_id)))
+        };
+        Ok((first(SEQ_NO_FIELD)?.unwrap_or(0), first(VERSION_FIELD)?.unwrap_or(1)))
+    }
+
+    /// The routing that a document was written with.
+    pub(crate) fn routing(&self, address: DocAddress) -> Result<Option<String>> {
+        let fast = self.searcher.segment_reader(address.segment_ord).fast_fields();
+        let Some(column) = fast.str(ROUTING_FIELD)? else { return Ok(None) };
+        let Some(ord) = column.term_ords(address.doc_id).next() else { return Ok(None) };
+        let mut routing = String::new();
+        column.ord_to_str(ord, &mut routing)?;
+        Ok(Some(routing))
+    }
+
+    /// The fields of a document whose malformed or too long values were left out.
+    pub(crate) fn ignored(&self, address: DocAddress) -> Result<Vec<String>> {
+        let fast = self.searcher.segment_reader(address.segment_ord).fast_fields();
+        let Some(column) = fast.str(IGNORED_FIELD)? else { return Ok(Vec::new()) };
+        let mut fields = Vec::new();
+        for ord in column.term_ords(address.doc_id) {
+            let mut field = String::new();
+            column.ord_to_str(ord, &mut field)?;
+            fields.push(field);
+        }
+        Ok(fields)
+    }
+
     pub(crate) fn content_hash(&self, address: DocAddress) -> u64 {
         self.columns.get(address.segment_ord as usize).map_or(0, |columns| columns.content_hash(address.doc_id))
     }
@@ -224,5 +298,13 @@ impl Snapshot {
         let text =
             document.get_first(self.opened.fields.source).and_then(|value| value.as_str()).ok_or_else(damaged)?;
         serde_json::from_str(text).map_err(|error| damaged().with_source(error))
+    }
+}
+
+/// The roots of a segment that are not deleted.
+fn num_alive(reader: &SegmentReader, roots: Option<&BitSet>) -> u64 {
+    match roots {
+        None => u64::from(reader.num_docs()),
+        Some(roots) => reader.doc_ids_alive().filter(|doc| roots.contains(*doc)).count() as u64,
     }
 }

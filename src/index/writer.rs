@@ -359,10 +359,9 @@ impl<'i> Writer<'i> {
                 prepared.document.add_custom(field, &value.encode(params)?);
             }
         }
-        let id_field = self.opened.fields.id;
+        let fields = &self.opened.clone().fields;
         for item in ready {
             let writer = self.tantivy.as_ref().ok_or_else(|| Error::internal("the writer lost its index"))?;
-            writer.delete_term(Term::from_field_text(id_field, item.id().as_str()));
             match item {
                 Ready::Delete(id) => {
                     let existed = match self.pending.get(&id) {
@@ -370,14 +369,16 @@ impl<'i> Writer<'i> {
                         None => self.committed.locate(&id)?.is_some(),
                     };
                     applied.num_deleted += u64::from(existed);
+                    writer.run(fields.deletions(&id))?;
                     self.pending.insert(id, Pending::Deleted);
                 }
                 Ready::Write(prepared) => {
-                    if let Err(error) = writer.add_document(prepared.document) {
+                    let (id, hash) = (prepared.id.clone(), prepared.hash);
+                    if let Err(error) = writer.run(prepared.operations(fields)) {
                         return Err(self.cause_of(error));
                     }
                     applied.num_indexed += 1;
-                    self.pending.insert(prepared.id, Pending::Written(prepared.hash));
+                    self.pending.insert(id, Pending::Written(hash));
                 }
             }
         }

@@ -1,8 +1,14 @@
 //! A mapping as the index sees it: one flat list of fields with dotted paths.
 
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use super::date::DateFormats;
 use super::mapping::{
-    DenseVectorMapping, Dynamic, ElementType, FieldMapping, NumberMapping, Properties, SemanticTextMapping,
-    TextMapping, VectorIndexOptions, VectorSimilarity,
+    DenseVectorMapping, Dynamic, ElementType, FieldMapping, FlattenedMapping, IndexOptions, KeywordMapping,
+    NestedMapping, NumberMapping, Properties, SearchAsYouTypeMapping, SemanticTextMapping, TextMapping,
+    VectorIndexKind, VectorIndexOptions, VectorSimilarity,
 };
 use super::{ChunkingSettings, IndexDefinition};
 use crate::error::{Error, Result};
@@ -12,11 +18,32 @@ use crate::error::{Error, Result};
 pub struct Field {
     /// The dotted path by which queries name it (`author.name`, `title.raw`).
     pub path: String,
+    /// Elasticsearch's name of its type (`long`).
+    pub type_name: &'static str,
     /// The paths in `_source` that its values come from: its own (or its parent's, for a multi-field), then those of the
     /// fields that are copied into it.
     pub sources: Vec<String>,
     /// What it is.
     pub kind: FieldKind,
+    /// Stands for an explicit null.
+    pub null_value: Option<Value>,
+    /// The innermost `nested` object that it lies in: its values are in documents of their own.
+    pub nested: Option<String>,
+    /// The enclosing documents that have its values too: paths of `nested` objects, the empty one for the root.
+    pub included_in: Vec<String>,
+    /// The field whose multi-field it is.
+    pub parent: Option<String>,
+    /// Notes of the user's.
+    pub meta: Option<BTreeMap<String, String>>,
+}
+
+/// Another name of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldAlias {
+    /// The alias's own path.
+    pub path: String,
+    /// The field's.
+    pub target: String,
 }
 
 /// What a field is, with all defaults filled in.
@@ -24,7 +51,7 @@ pub struct Field {
 pub enum FieldKind {
     /// Analysed text.
     Text(TextField),
-    /// A value searched as a whole.
+    /// A value searched as a whole (`keyword`, `constant_keyword`, `wildcard`).
     Keyword {
         /// Longer values (in characters) are not indexed.
         ignore_above: Option<usize>,
@@ -32,6 +59,16 @@ pub enum FieldKind {
         indexed: bool,
         /// Has a column.
         fast: bool,
+        /// The name of what makes one term of a value; `None` takes it as it is.
+        normalizer: Option<String>,
+        /// A full-text query looks up each word by itself.
+        split_queries_on_whitespace: bool,
+        /// BM25's `k1` and `b`.
+        bm25: (f32, f32),
+        /// The number of values counts in the score.
+        norms: bool,
+        /// The one value that a `constant_keyword` may have; `Some(None)` until the first document has given one.
+        constant: Option<Option<String>>,
     },
     /// A whole number that fits `min..=max`.
     Integer {
@@ -44,10 +81,12 @@ pub enum FieldKind {
     },
     /// A whole number, 0..2^64-1.
     Unsigned(NumberField),
-    /// A 64-bit floating-point number, rounded to multiples of `1 / scaling_factor` where that is given.
+    /// A floating-point number, kept as 64-bit after rounding to its type.
     Float {
         /// See `scaled_float`.
         scaling_factor: Option<f64>,
+        /// To what values are rounded.
+        precision: FloatPrecision,
         /// How values are read.
         options: NumberField,
     },
@@ -57,18 +96,78 @@ pub enum FieldKind {
         indexed: bool,
         /// Has a column.
         fast: bool,
+        /// A malformed value is left out.
+        ignore_malformed: bool,
     },
     /// Milliseconds since 1970-01-01T00:00:00Z.
     Date {
         /// Formats in order of trial.
-        formats: Vec<DateFormat>,
+        formats: DateFormats,
         /// How values are read.
         options: NumberField,
     },
+    /// An address; IPv4 ones mapped into IPv6.
+    Ip(NumberField),
+    /// An object whose leaves are keywords: their values lie in the field [`FlattenedField::values_field`] names, and with their keys before
+    /// them in [`FlattenedField::keyed_field`].
+    Flattened(FlattenedField),
+    /// A number that raises scores: a column of `f64`, rounded as Lucene codes it (and inverted where a smaller number is better).
+    RankFeature {
+        /// A greater number is better.
+        positive_score_impact: bool,
+    },
+    /// Numbers by name: a column of `f64` each, under `field.name`.
+    RankFeatures {
+        /// A greater number is better.
+        positive_score_impact: bool,
+    },
+    /// How many tokens a text has: an `i64`.
+    TokenCount {
+        /// What makes tokens of the text.
+        analyzer: String,
+        /// The holes of dropped words count.
+        counts_holes: bool,
+        /// How values are kept.
+        options: NumberField,
+    },
+    /// Bytes in `_source`, neither searched nor read.
+    Binary,
     /// Vectors that the user gives.
     DenseVector(VectorField),
     /// Text that is cut into passages and embedded.
     SemanticText(SemanticField),
+}
+
+/// To what a floating-point number is rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum FloatPrecision {
+    /// 64 bits.
+    #[default]
+    Double,
+    /// 32 bits.
+    Single,
+    /// 16 bits.
+    Half,
+    /// Multiples of `1 / factor`.
+    Scaled(f64),
+}
+
+impl FloatPrecision {
+    /// The number as Elasticsearch indexes it; infinite when it is too large.
+    pub fn round(self, number: f64) -> f64 {
+        #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+        match self {
+            FloatPrecision::Double => number,
+            FloatPrecision::Single => f64::from(number as f32),
+            FloatPrecision::Half => f64::from(half::f16::from_f64(number)),
+            FloatPrecision::Scaled(factor) => round_half_up(number * factor) / factor,
+        }
+    }
+}
+
+/// Rounds to the nearest whole number, halves upwards, as Java does.
+fn round_half_up(number: f64) -> f64 {
+    if number.fract() == -0.5 { number.ceil() } else { number.round() }
 }
 
 /// A text field.
@@ -78,14 +177,66 @@ pub struct TextField {
     pub analyzer: String,
     /// The analyzer of queries.
     pub search_analyzer: String,
+    /// The analyzer of phrases.
+    pub search_quote_analyzer: String,
+    /// What is made of the analyzer's tokens.
+    pub shape: TextShape,
     /// BM25's `k1`.
     pub k1: f32,
     /// BM25's `b`.
     pub b: f32,
     /// Searchable.
     pub indexed: bool,
+    /// Its length counts in scores.
+    pub norms: bool,
+    /// What is known of terms in queries: without positions there are no phrases, without frequencies each term counts once.
+    pub index_options: IndexOptions,
     /// Positions between two values.
     pub position_increment_gap: u32,
+}
+
+/// What a text field makes of its analyzer's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TextShape {
+    /// Terms as they are.
+    #[default]
+    Words,
+    /// Runs of so many neighbouring words, joined by a space (`_2gram` of `search_as_you_type`).
+    Shingles(usize),
+    /// The first 1 to 20 letters of runs of so many words, shorter ones at the end (`_index_prefix`).
+    ShinglePrefixes(usize),
+}
+
+/// A `flattened` field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlattenedField {
+    /// The deepest level that is taken.
+    pub depth_limit: usize,
+    /// Longer values (in characters) are not indexed.
+    pub ignore_above: Option<usize>,
+    /// Searchable.
+    pub indexed: bool,
+    /// Has columns.
+    pub fast: bool,
+    /// BM25's `k1` and `b`.
+    pub bm25: (f32, f32),
+    /// A full-text query looks up each word by itself.
+    pub split_queries_on_whitespace: bool,
+}
+
+impl FlattenedField {
+    /// What stands between key and value in a term of the keyed field.
+    pub const SEPARATOR: char = '\0';
+
+    /// The index's field of the values of `path`.
+    pub fn values_field(path: &str) -> String {
+        path.to_string()
+    }
+
+    /// The index's field of `key`, [`Self::SEPARATOR`], value.
+    pub fn keyed_field(path: &str) -> String {
+        format!("{path}._keyed")
+    }
 }
 
 /// How a number is read and kept.
@@ -101,28 +252,19 @@ pub struct NumberField {
     pub ignore_malformed: bool,
 }
 
-/// A format of dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DateFormat {
-    /// ISO 8601: a date, with or without time, fraction and offset; the time without a date is not taken.
-    DateOptionalTime,
-    /// Milliseconds since 1970.
-    EpochMillis,
-    /// Seconds since 1970.
-    EpochSecond,
-}
-
 /// A vector field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VectorField {
-    /// Numbers a vector.
-    pub dims: usize,
+    /// Numbers a vector; `None` until the first document tells.
+    pub dims: Option<usize>,
     /// How near two vectors are.
     pub similarity: VectorSimilarity,
     /// How a number is kept.
     pub element: ElementType,
     /// How the vectors are searched.
     pub index: VectorIndexOptions,
+    /// A `knn` search may use it.
+    pub indexed: bool,
 }
 
 /// A semantic field.
@@ -152,32 +294,100 @@ impl Field {
     }
 }
 
-pub(super) fn flatten(definition: &IndexDefinition) -> Result<Vec<Field>> {
-    let mut walk = Walk { definition, fields: Vec::new(), copies: Vec::new() };
+/// What a mapping has beside its fields.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Flattened {
+    /// The fields, a parent before its multi-fields.
+    pub fields: Vec<Field>,
+    /// Other names of fields.
+    pub aliases: Vec<FieldAlias>,
+    /// The paths of the `nested` objects, outer ones first.
+    pub nested: Vec<String>,
+    /// The paths of the objects, `nested` ones too.
+    pub objects: Vec<String>,
+}
+
+pub(super) fn flatten(definition: &IndexDefinition) -> Result<Flattened> {
+    let mut walk =
+        Walk { definition, out: Flattened::default(), copies: Vec::new(), scope: Scope::default(), parent: None };
     walk.properties("", None, &definition.mappings.properties)?;
-    let Walk { mut fields, copies, .. } = walk;
-    for (from, to) in copies {
-        let Some(target) = fields.iter_mut().find(|field| field.path == to) else {
-            return Err(Error::invalid_input(format!("`copy_to` names {to:?}, which is no field of the mapping"))
-                .in_field(from));
+    let Walk { mut out, copies, .. } = walk;
+    for Copy { from, scope, to } in copies {
+        let Some(target) = out.fields.iter_mut().find(|field| field.path == to) else {
+            let text = format!("`copy_to` names {to:?}, which is no field of the mapping");
+            return Err(Error::invalid_input(text).in_field(from));
         };
+        // A nested document may copy to those around it, never the other way.
+        let reaches = match (&target.nested, &scope) {
+            (None, _) => true,
+            (Some(inner), Some(outer)) => outer == inner || outer.starts_with(&format!("{inner}.")),
+            (Some(_), None) => false,
+        };
+        if !reaches {
+            let null = || "null".to_string();
+            let reason = format!(
+                "Illegal combination of [copy_to] and [nested] mappings: [copy_to] may only copy data to the current nested \
+                 document or any of its parents, however one [copy_to] directive is trying to copy data from nested object \
+                 [{}] to [{}]",
+                scope.unwrap_or_else(null),
+                target.nested.clone().unwrap_or_else(null)
+            );
+            let error = Error::invalid_input(reason.clone()).as_exception("illegal_argument_exception", reason);
+            return Err(error.in_field(from));
+        }
         if !target.sources.contains(&from) {
             target.sources.push(from);
         }
     }
-    for (idx, field) in fields.iter().enumerate() {
-        if fields.iter().take(idx).any(|earlier| earlier.path == field.path) {
-            return Err(Error::invalid_input("is defined twice").in_field(field.path.clone()));
+    check_paths(&out)?;
+    Ok(out)
+}
+
+fn check_paths(out: &Flattened) -> Result<()> {
+    let mut paths = HashSet::new();
+    let fields = out.fields.iter().map(|field| field.path.as_str());
+    for path in fields.chain(out.aliases.iter().map(|alias| alias.path.as_str())) {
+        if !paths.insert(path) {
+            return Err(Error::invalid_input("is defined twice").in_field(path));
         }
     }
-    Ok(fields)
+    for FieldAlias { path, target } in &out.aliases {
+        if !out.fields.iter().any(|field| &field.path == target) {
+            let why = if path == target {
+                "an alias cannot refer to itself"
+            } else if out.aliases.iter().any(|alias| &alias.path == target) {
+                "an alias cannot refer to another alias"
+            } else {
+                "an alias must refer to an existing field in the mappings"
+            };
+            let reason = format!("Invalid [path] value [{target}] for field alias [{path}]: {why}.");
+            let error = Error::invalid_input(reason.clone()).as_exception("mapper_parsing_exception", reason);
+            return Err(error.in_field(path.clone()));
+        }
+    }
+    Ok(())
+}
+
+struct Copy {
+    from: String,
+    /// The nested object that `from` lies in.
+    scope: Option<String>,
+    to: String,
+}
+
+/// The nested objects around a place.
+#[derive(Debug, Clone, Default)]
+struct Scope {
+    nested: Option<String>,
+    included_in: Vec<String>,
 }
 
 struct Walk<'a> {
     definition: &'a IndexDefinition,
-    fields: Vec<Field>,
-    /// (source path, target path)
-    copies: Vec<(String, String)>,
+    out: Flattened,
+    copies: Vec<Copy>,
+    scope: Scope,
+    parent: Option<String>,
 }
 
 impl Walk<'_> {
@@ -190,93 +400,289 @@ impl Walk<'_> {
         Ok(())
     }
 
+    fn nested(&mut self, path: &str, nested: &NestedMapping) -> Result<()> {
+        let mut inner = Scope { nested: Some(path.to_string()), included_in: Vec::new() };
+        if nested.include_in_parent == Some(true) {
+            inner.included_in.push(self.scope.nested.clone().unwrap_or_default());
+            // What the enclosing document has, those around it may have too.
+            inner.included_in.extend(self.scope.included_in.iter().cloned());
+        }
+        if nested.include_in_root == Some(true) && !inner.included_in.iter().any(String::is_empty) {
+            inner.included_in.push(String::new());
+        }
+        self.out.nested.push(path.to_string());
+        self.out.objects.push(path.to_string());
+        let outer = std::mem::replace(&mut self.scope, inner);
+        let walked = self.properties(path, None, &nested.properties);
+        self.scope = outer;
+        walked
+    }
+
     fn field(&mut self, path: &str, source: &str, mapping: &FieldMapping) -> Result<()> {
-        let (kind, multi_fields, copy_to): (_, Option<&Properties>, &[String]) = match mapping {
+        let mut null_value = None;
+        let mut more = Vec::new();
+        let kind = match mapping {
             FieldMapping::Object(object) => {
                 if object.enabled != Some(false) {
+                    self.out.objects.push(path.to_string());
                     self.properties(path, None, &object.properties)?;
                 }
                 return Ok(());
             }
-            FieldMapping::Text(text) => (self.text(text)?, Some(&text.fields), &text.copy_to),
-            FieldMapping::Keyword(keyword) => (
-                FieldKind::Keyword {
-                    ignore_above: keyword.ignore_above.map(|above| above as usize),
-                    indexed: keyword.index.unwrap_or(true),
-                    fast: keyword.doc_values.unwrap_or(true),
-                },
-                Some(&keyword.fields),
-                &keyword.copy_to,
-            ),
-            FieldMapping::Long(number) => (integer(number, i64::MIN, i64::MAX), Some(&number.fields), &[]),
+            FieldMapping::Nested(nested) => return self.nested(path, nested),
+            FieldMapping::Alias(alias) => {
+                self.out.aliases.push(FieldAlias { path: path.to_string(), target: alias.path.clone() });
+                return Ok(());
+            }
+            FieldMapping::Text(text) => self.text(text)?,
+            FieldMapping::SearchAsYouType(text) => {
+                let base = self.search_as_you_type(text)?;
+                for size in 2..=text.max_shingle_size.unwrap_or(3) as usize {
+                    let shape = TextShape::Shingles(size);
+                    more.push((format!("{path}._{size}gram"), TextField { shape, ..base.clone() }));
+                }
+                let shape = TextShape::ShinglePrefixes(text.max_shingle_size.unwrap_or(3) as usize);
+                let prefix = TextField { shape, norms: false, index_options: IndexOptions::Docs, ..base.clone() };
+                more.push((format!("{path}._index_prefix"), prefix));
+                FieldKind::Text(base)
+            }
+            FieldMapping::Keyword(keyword) | FieldMapping::Wildcard(keyword) => {
+                null_value = keyword.null_value.as_ref();
+                self.keyword(keyword)?
+            }
+            FieldMapping::ConstantKeyword(constant) => FieldKind::Keyword {
+                ignore_above: None,
+                indexed: true,
+                fast: true,
+                normalizer: None,
+                split_queries_on_whitespace: false,
+                bm25: (1.2, 0.75),
+                norms: false,
+                constant: Some(constant.value.clone()),
+            },
+            FieldMapping::Long(number) => {
+                null_value = number.null_value.as_ref();
+                integer(number, i64::MIN, i64::MAX)
+            }
             FieldMapping::Integer(number) => {
-                (integer(number, i32::MIN.into(), i32::MAX.into()), Some(&number.fields), &[])
+                null_value = number.null_value.as_ref();
+                integer(number, i32::MIN.into(), i32::MAX.into())
             }
             FieldMapping::Short(number) => {
-                (integer(number, i16::MIN.into(), i16::MAX.into()), Some(&number.fields), &[])
+                null_value = number.null_value.as_ref();
+                integer(number, i16::MIN.into(), i16::MAX.into())
             }
-            FieldMapping::Byte(number) => (integer(number, i8::MIN.into(), i8::MAX.into()), Some(&number.fields), &[]),
-            FieldMapping::UnsignedLong(number) => (FieldKind::Unsigned(options(number)), Some(&number.fields), &[]),
-            FieldMapping::Double(number) | FieldMapping::Float(number) | FieldMapping::HalfFloat(number) => {
-                (FieldKind::Float { scaling_factor: None, options: options(number) }, Some(&number.fields), &[])
+            FieldMapping::Byte(number) => {
+                null_value = number.null_value.as_ref();
+                integer(number, i8::MIN.into(), i8::MAX.into())
             }
-            FieldMapping::ScaledFloat(scaled) => (
+            FieldMapping::UnsignedLong(number) => {
+                null_value = number.null_value.as_ref();
+                FieldKind::Unsigned(options(number))
+            }
+            FieldMapping::Double(number) => {
+                null_value = number.null_value.as_ref();
+                float(FloatPrecision::Double, options(number))
+            }
+            FieldMapping::Float(number) => {
+                null_value = number.null_value.as_ref();
+                float(FloatPrecision::Single, options(number))
+            }
+            FieldMapping::HalfFloat(number) => {
+                null_value = number.null_value.as_ref();
+                float(FloatPrecision::Half, options(number))
+            }
+            FieldMapping::ScaledFloat(scaled) => {
+                null_value = scaled.null_value.as_ref();
                 FieldKind::Float {
                     scaling_factor: Some(scaled.scaling_factor),
+                    precision: FloatPrecision::Scaled(scaled.scaling_factor),
                     options: NumberField {
-                        indexed: scaled.index.unwrap_or(true),
-                        fast: scaled.doc_values.unwrap_or(true),
                         coerce: scaled.coerce.unwrap_or(true),
-                        ignore_malformed: scaled.ignore_malformed.unwrap_or(false),
+                        ..kept(scaled.index, scaled.doc_values, scaled.ignore_malformed)
                     },
-                },
-                None,
-                &[],
-            ),
-            FieldMapping::Boolean(boolean) => (
-                FieldKind::Boolean { indexed: boolean.index.unwrap_or(true), fast: boolean.doc_values.unwrap_or(true) },
-                None,
-                &[],
-            ),
-            FieldMapping::Date(date) => (
-                FieldKind::Date {
-                    formats: date_formats(date.format.as_deref())?,
-                    options: NumberField {
-                        indexed: date.index.unwrap_or(true),
-                        fast: date.doc_values.unwrap_or(true),
-                        coerce: true,
-                        ignore_malformed: date.ignore_malformed.unwrap_or(false),
-                    },
-                },
-                None,
-                &[],
-            ),
-            FieldMapping::DenseVector(vector) => (FieldKind::DenseVector(dense_vector(vector)), None, &[]),
-            FieldMapping::SemanticText(semantic) => {
-                for from in &semantic.copy_from {
-                    self.copies.push((from.clone(), path.to_string()));
                 }
-                (FieldKind::SemanticText(semantic_text(semantic)), None, &[])
+            }
+            FieldMapping::Boolean(boolean) => {
+                null_value = boolean.null_value.as_ref();
+                let NumberField { indexed, fast, ignore_malformed, .. } =
+                    kept(boolean.index, boolean.doc_values, boolean.ignore_malformed);
+                FieldKind::Boolean { indexed, fast, ignore_malformed }
+            }
+            FieldMapping::Date(date) => {
+                null_value = date.null_value.as_ref();
+                FieldKind::Date {
+                    formats: match &date.format {
+                        Some(format) => DateFormats::read(format)?,
+                        None => DateFormats::default(),
+                    },
+                    options: kept(date.index, date.doc_values, date.ignore_malformed),
+                }
+            }
+            FieldMapping::Ip(ip) => {
+                null_value = ip.null_value.as_ref();
+                FieldKind::Ip(kept(ip.index, ip.doc_values, ip.ignore_malformed))
+            }
+            FieldMapping::Flattened(flattened) => {
+                null_value = flattened.null_value.as_ref();
+                self.flattened(flattened)?
+            }
+            FieldMapping::RankFeature(feature) => {
+                null_value = feature.null_value.as_ref();
+                FieldKind::RankFeature { positive_score_impact: feature.positive_score_impact.unwrap_or(true) }
+            }
+            FieldMapping::RankFeatures(feature) => {
+                FieldKind::RankFeatures { positive_score_impact: feature.positive_score_impact.unwrap_or(true) }
+            }
+            FieldMapping::TokenCount(count) => {
+                null_value = count.null_value.as_ref();
+                FieldKind::TokenCount {
+                    analyzer: self.analyzer(count.analyzer.as_deref())?,
+                    counts_holes: count.enable_position_increments.unwrap_or(true),
+                    options: kept(count.index, count.doc_values, None),
+                }
+            }
+            FieldMapping::Binary(_) => FieldKind::Binary,
+            FieldMapping::DenseVector(vector) => FieldKind::DenseVector(dense_vector(vector)),
+            FieldMapping::SemanticText(semantic) => {
+                if let Some(nested) = &self.scope.nested {
+                    let reason = format!("semantic_text field [{path}] cannot be nested (in [{nested}])");
+                    return Err(Error::unsupported(reason.clone()).as_exception("mapper_parsing_exception", reason));
+                }
+                for from in &semantic.copy_from {
+                    self.copies.push(Copy { from: from.clone(), scope: None, to: path.to_string() });
+                }
+                FieldKind::SemanticText(semantic_text(semantic))
             }
         };
-        self.fields.push(Field { path: path.to_string(), sources: vec![source.to_string()], kind });
-        self.copies.extend(copy_to.iter().map(|to| (source.to_string(), to.clone())));
-        if let Some(multi_fields) = multi_fields {
-            self.properties(path, Some(source), multi_fields)?;
+        let common = mapping.common();
+        let field = Field {
+            path: path.to_string(),
+            type_name: mapping.type_name(),
+            sources: vec![source.to_string()],
+            kind,
+            null_value: null_value.cloned(),
+            nested: self.scope.nested.clone(),
+            included_in: self.scope.included_in.clone(),
+            parent: self.parent.clone(),
+            meta: common.and_then(|common| common.meta().cloned()),
+        };
+        let inner = |(inner, text)| Field {
+            path: inner,
+            kind: FieldKind::Text(text),
+            parent: Some(path.to_string()),
+            ..field.clone()
+        };
+        let more: Vec<Field> = more.into_iter().map(inner).collect();
+        self.out.fields.push(field);
+        self.out.fields.extend(more);
+        let copies = common.map(|common| common.copy_to()).unwrap_or_default();
+        self.copies.extend(copies.iter().map(|to| Copy {
+            from: source.to_string(),
+            scope: self.scope.nested.clone(),
+            to: to.clone(),
+        }));
+        let multi_fields = match mapping {
+            FieldMapping::SemanticText(semantic) => Some(&semantic.fields),
+            _ => common.map(|common| common.multi_fields()),
+        };
+        if let Some(multi_fields) = multi_fields.filter(|fields| !fields.is_empty()) {
+            let outer = self.parent.replace(path.to_string());
+            let walked = self.properties(path, Some(source), multi_fields);
+            self.parent = outer;
+            walked?;
         }
         Ok(())
     }
 
+    /// The name of a field's analyzer: its own, else the index's default.
+    fn analyzer(&self, name: Option<&str>) -> Result<String> {
+        self.definition.analyzer_name(name)
+    }
+
     fn text(&self, text: &TextMapping) -> Result<FieldKind> {
         let similarity = self.definition.settings.similarity(text.similarity.as_deref())?;
-        let analyzer = text.analyzer.clone().unwrap_or_else(|| "standard".to_string());
+        let (analyzer, search_analyzer, search_quote_analyzer) = self.analyzers([
+            text.analyzer.as_deref(),
+            text.search_analyzer.as_deref(),
+            text.search_quote_analyzer.as_deref(),
+        ])?;
         Ok(FieldKind::Text(TextField {
-            search_analyzer: text.search_analyzer.clone().unwrap_or_else(|| analyzer.clone()),
             analyzer,
+            search_analyzer,
+            search_quote_analyzer,
+            shape: TextShape::Words,
             k1: similarity.k1,
             b: similarity.b,
             indexed: text.index.unwrap_or(true),
+            norms: text.norms.unwrap_or(true),
+            index_options: text.index_options.unwrap_or_default(),
             position_increment_gap: text.position_increment_gap.unwrap_or(100),
+        }))
+    }
+
+    fn search_as_you_type(&self, text: &SearchAsYouTypeMapping) -> Result<TextField> {
+        let similarity = self.definition.settings.similarity(text.similarity.as_deref())?;
+        let (analyzer, search_analyzer, search_quote_analyzer) = self.analyzers([
+            text.analyzer.as_deref(),
+            text.search_analyzer.as_deref(),
+            text.search_quote_analyzer.as_deref(),
+        ])?;
+        Ok(TextField {
+            analyzer,
+            search_analyzer,
+            search_quote_analyzer,
+            shape: TextShape::Words,
+            k1: similarity.k1,
+            b: similarity.b,
+            indexed: text.index.unwrap_or(true),
+            norms: text.norms.unwrap_or(true),
+            index_options: text.index_options.unwrap_or_default(),
+            position_increment_gap: 100,
+        })
+    }
+
+    /// The analyzers of documents, queries and phrases, each the one before where none is named.
+    fn analyzers(&self, [index, search, quote]: [Option<&str>; 3]) -> Result<(String, String, String)> {
+        let analyzer = self.analyzer(index)?;
+        let search = match search {
+            Some(name) => self.analyzer(Some(name))?,
+            None if index.is_none() => self.definition.default_search_analyzer(&analyzer),
+            None => analyzer.clone(),
+        };
+        let quote = match quote {
+            Some(name) => self.analyzer(Some(name))?,
+            None => search.clone(),
+        };
+        Ok((analyzer, search, quote))
+    }
+
+    fn keyword(&self, keyword: &KeywordMapping) -> Result<FieldKind> {
+        let similarity = self.definition.settings.similarity(keyword.similarity.as_deref())?;
+        if let Some(name) = &keyword.normalizer {
+            self.definition.check_normalizer(name)?;
+        }
+        Ok(FieldKind::Keyword {
+            ignore_above: keyword.ignore_above.map(|above| above as usize),
+            indexed: keyword.index.unwrap_or(true),
+            fast: keyword.doc_values.unwrap_or(true),
+            normalizer: keyword.normalizer.clone(),
+            split_queries_on_whitespace: keyword.split_queries_on_whitespace.unwrap_or(false),
+            bm25: (similarity.k1, similarity.b),
+            norms: keyword.norms.unwrap_or(false),
+            constant: None,
+        })
+    }
+
+    fn flattened(&self, flattened: &FlattenedMapping) -> Result<FieldKind> {
+        let similarity = self.definition.settings.similarity(flattened.similarity.as_deref())?;
+        Ok(FieldKind::Flattened(FlattenedField {
+            depth_limit: flattened.depth_limit.unwrap_or(20) as usize,
+            ignore_above: flattened.ignore_above.map(|above| above as usize),
+            indexed: flattened.index.unwrap_or(true),
+            fast: flattened.doc_values.unwrap_or(true),
+            bm25: (similarity.k1, similarity.b),
+            split_queries_on_whitespace: flattened.split_queries_on_whitespace.unwrap_or(false),
         }))
     }
 }
@@ -285,21 +691,38 @@ fn integer(number: &NumberMapping, min: i64, max: i64) -> FieldKind {
     FieldKind::Integer { min, max, options: options(number) }
 }
 
+fn float(precision: FloatPrecision, options: NumberField) -> FieldKind {
+    FieldKind::Float { scaling_factor: None, precision, options }
+}
+
 fn options(number: &NumberMapping) -> NumberField {
     NumberField {
-        indexed: number.index.unwrap_or(true),
-        fast: number.doc_values.unwrap_or(true),
         coerce: number.coerce.unwrap_or(true),
-        ignore_malformed: number.ignore_malformed.unwrap_or(false),
+        ..kept(number.index, number.doc_values, number.ignore_malformed)
+    }
+}
+
+fn kept(index: Option<bool>, doc_values: Option<bool>, ignore_malformed: Option<bool>) -> NumberField {
+    NumberField {
+        indexed: index.unwrap_or(true),
+        fast: doc_values.unwrap_or(true),
+        coerce: true,
+        ignore_malformed: ignore_malformed.unwrap_or(false),
     }
 }
 
 fn dense_vector(vector: &DenseVectorMapping) -> VectorField {
+    let indexed = vector.index.unwrap_or(true);
+    let default = match indexed {
+        false => VectorIndexOptions { kind: VectorIndexKind::Flat, ..VectorIndexOptions::default() },
+        true => VectorIndexOptions::default(),
+    };
     VectorField {
         dims: vector.dims,
-        similarity: vector.similarity,
+        similarity: vector.similarity.unwrap_or_default(),
         element: vector.element_type,
-        index: vector.index_options.unwrap_or_default(),
+        index: vector.index_options.unwrap_or(default),
+        indexed,
     }
 }
 
@@ -313,42 +736,18 @@ fn semantic_text(semantic: &SemanticTextMapping) -> SemanticField {
     }
 }
 
-fn date_formats(format: Option<&str>) -> Result<Vec<DateFormat>> {
-    let format = format.unwrap_or("strict_date_optional_time||epoch_millis");
-    format
-        .split("||")
-        .map(|name| match name {
-            "strict_date_optional_time"
-            | "date_optional_time"
-            | "strict_date"
-            | "date"
-            | "yyyy-MM-dd"
-            | "strict_date_time"
-            | "date_time" => Ok(DateFormat::DateOptionalTime),
-            "epoch_millis" => Ok(DateFormat::EpochMillis),
-            "epoch_second" => Ok(DateFormat::EpochSecond),
-            other => Err(Error::unsupported(format!(
-                "date format {other:?} is not supported; use strict_date_optional_time, epoch_millis or epoch_second"
-            ))),
-        })
-        .collect()
-}
-
 /// The rule for unknown fields at the place `path` (a dotted path of an object, empty for the top).
 pub(crate) fn dynamic_at(definition: &IndexDefinition, path: &str) -> Dynamic {
-    let mut rule = definition.mappings.dynamic;
+    let mut rule = definition.mappings.dynamic_rule();
     let mut properties = &definition.mappings.properties;
     for name in path.split('.').filter(|name| !name.is_empty()) {
-        match properties.get(name) {
-            Some(FieldMapping::Object(object)) => {
-                if object.enabled == Some(false) {
-                    return Dynamic::False;
-                }
-                rule = object.dynamic.unwrap_or(rule);
-                properties = &object.properties;
-            }
-            _ => break,
+        let Some(mapping) = properties.get(name) else { break };
+        let Some(inner) = mapping.properties() else { break };
+        if matches!(mapping, FieldMapping::Object(object) if object.enabled == Some(false)) {
+            return Dynamic::False;
         }
+        rule = mapping.dynamic().unwrap_or(rule);
+        properties = inner;
     }
     rule
 }

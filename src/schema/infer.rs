@@ -101,12 +101,13 @@ impl Observations {
             let mapping = known.and_then(|known| known.get(name));
             let path = || if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             match mapping {
-                Some(FieldMapping::Object(object)) if object.enabled != Some(false) => {
+                Some(FieldMapping::Object(object)) if object.enabled == Some(false) => {}
+                Some(mapping) => {
+                    let Some(properties) = mapping.properties() else { continue };
                     for object_value in objects(value) {
-                        self.object(definition, Some(&object.properties), &path(), object_value)?;
+                        self.object(definition, Some(properties), &path(), object_value)?;
                     }
                 }
-                Some(_) => {}
                 None if value.is_null() || value.as_array().is_some_and(Vec::is_empty) => {}
                 None => match dynamic_at(definition, prefix) {
                     Dynamic::False => {}
@@ -246,7 +247,7 @@ impl Observed {
                 ..TextMapping::default()
             })
         } else if let Some(dims) = self.vector_len.filter(|len| VECTOR_DIMS.contains(len) && self.fractions > 0) {
-            FieldMapping::DenseVector(DenseVectorMapping { dims, ..DenseVectorMapping::default() })
+            FieldMapping::DenseVector(DenseVectorMapping { dims: Some(dims), ..DenseVectorMapping::default() })
         } else if self.fractions > 0 {
             FieldMapping::Float(NumberMapping::default())
         } else if self.integers > 0 {
@@ -324,8 +325,8 @@ fn insert(properties: &mut Properties, path: &str, mapping: FieldMapping) {
         Some((first, rest)) => {
             let object =
                 properties.entry(first.to_string()).or_insert_with(|| FieldMapping::Object(ObjectMapping::default()));
-            if let FieldMapping::Object(object) = object {
-                insert(&mut object.properties, rest, mapping);
+            if let Some(inner) = object.properties_mut() {
+                insert(inner, rest, mapping);
             }
         }
     }
@@ -334,10 +335,7 @@ fn insert(properties: &mut Properties, path: &str, mapping: FieldMapping) {
 fn lookup<'a>(properties: &'a mut Properties, path: &str) -> Option<&'a mut FieldMapping> {
     match path.split_once('.') {
         None => properties.get_mut(path),
-        Some((first, rest)) => {
-            let FieldMapping::Object(object) = properties.get_mut(first)? else { return None };
-            lookup(&mut object.properties, rest)
-        }
+        Some((first, rest)) => lookup(properties.get_mut(first)?.properties_mut()?, rest),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod flatten;
 pub mod infer;
 pub mod mapping;
 pub mod settings;
+pub mod source_filter;
 
 use std::path::Path;
 
@@ -19,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use chunking::ChunkingSettings;
-pub use flatten::{Field, FieldKind};
+pub use flatten::{Field, FieldAlias, FieldKind, Flattened};
 pub use mapping::{FieldMapping, Mappings};
 pub use settings::Settings;
 
@@ -101,7 +102,56 @@ impl IndexDefinition {
     /// [`ErrorKind::InvalidInput`] when two fields share a path, a `copy_to` names no field, or a field names a similarity
     /// that the settings lack.
     pub fn fields(&self) -> Result<Vec<Field>> {
+        Ok(flatten::flatten(self)?.fields)
+    }
+
+    /// As [`IndexDefinition::fields`], with aliases and the paths of objects.
+    ///
+    /// # Errors
+    /// As [`IndexDefinition::fields`].
+    pub fn flattened(&self) -> Result<Flattened> {
         flatten::flatten(self)
+    }
+
+    /// The analyzer of a field that names this one; the index's `default`, else `standard`, where it names none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when there is none of this name.
+    pub(crate) fn analyzer_name(&self, name: Option<&str>) -> Result<String> {
+        let own = |name: &str| self.settings.defines_analyzer(name);
+        match name {
+            None | Some("default") => Ok(if own("default") { "default" } else { "standard" }.to_string()),
+            Some(name) if own(name) || ANALYZERS.contains(&name) => Ok(name.to_string()),
+            Some(name) => {
+                let reason = format!("analyzer [{name}] has not been configured in mappings");
+                let error = Error::unsupported(format!(
+                    "analyzer {name:?} is not supported; there are {}",
+                    ANALYZERS.join(", ")
+                ));
+                Err(error.as_exception("mapper_parsing_exception", reason))
+            }
+        }
+    }
+
+    /// The analyzer of queries where a field names none at all: the index's `default_search`, else that of its documents.
+    pub(crate) fn default_search_analyzer(&self, analyzer: &str) -> String {
+        if self.settings.defines_analyzer("default_search") {
+            "default_search".to_string()
+        } else {
+            analyzer.to_string()
+        }
+    }
+
+    /// Checks that a normalizer of this name exists.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when there is none.
+    pub(crate) fn check_normalizer(&self, name: &str) -> Result<()> {
+        if name == "lowercase" || self.settings.defines_normalizer(name) {
+            return Ok(());
+        }
+        let reason = format!("normalizer [{name}] not found");
+        Err(Error::unsupported(reason.clone()).as_exception("mapper_parsing_exception", reason))
     }
 }
 
@@ -131,14 +181,6 @@ pub const ANALYZERS: &[&str] = &[
     "tamil",
     "turkish",
 ];
-
-/// Checks that an analyzer of this name exists.
-fn known_analyzer(name: &str) -> Result<()> {
-    if ANALYZERS.contains(&name) {
-        return Ok(());
-    }
-    Err(Error::unsupported(format!("analyzer {name:?} is not supported; there are {}", ANALYZERS.join(", "))))
-}
 
 /// The JSON Schema of an index definition, as `schema/index.json` holds it.
 pub fn json_schema() -> serde_json::Value {

@@ -152,6 +152,16 @@ impl Settings {
         Ok(Self { index })
     }
 
+    /// Whether the settings define an analyzer of this name.
+    pub fn defines_analyzer(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Whether the settings define a normalizer of this name.
+    pub fn defines_normalizer(&self, _name: &str) -> bool {
+        false
+    }
+
     /// The BM25 parameters of a field: those of the similarity that it names, else the index's default.
     ///
     /// # Errors

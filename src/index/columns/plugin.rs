@@ -56,6 +56,9 @@ impl SegmentPlugin for ColumnsPlugin {
     }
 }
 
+/// Fields of the engine's own that are looked up and never scored.
+const UNCOUNTED: &[&str] = &[ID_FIELD, "_nested_path", "_root_id", "_field_names"];
+
 /// The text fields of which columns are kept, each with whether it has norms.
 fn counted_fields(schema: &Schema) -> Vec<(Field, bool)> {
     schema
@@ -64,7 +67,7 @@ fn counted_fields(schema: &Schema) -> Vec<(Field, bool)> {
             let FieldType::Str(options) = entry.field_type() else { return None };
             let indexing = options.get_indexing_options()?;
             let has_norms = indexing.index_option() != IndexRecordOption::Basic;
-            (entry.name() != ID_FIELD).then_some((field, has_norms))
+            (!UNCOUNTED.contains(&entry.name())).then_some((field, has_norms))
         })
         .collect()
 }

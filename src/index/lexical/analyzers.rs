@@ -114,6 +114,11 @@ impl Analyzer {
     /// Returns what [`encoded_tokens`] describes; empty when no value has a term. Add it to the document as text of a field
     /// whose tokenizer is [`encoded_tokens::ENCODED_TOKENS_TOKENIZER`], at most once a field and document.
     pub fn encode_values<S: AsRef<str>>(&self, values: &[S]) -> String {
+        self.encode_values_with_gap(values, POSITION_INCREMENT_GAP)
+    }
+
+    /// As [`Analyzer::encode_values`], with so many positions between values.
+    pub fn encode_values_with_gap<S: AsRef<str>>(&self, values: &[S], gap: u32) -> String {
         let text_bytes: usize = values.iter().map(|value| value.as_ref().len()).sum();
         let mut encoded = String::with_capacity(text_bytes + text_bytes / 4);
         // Lucene's state while inverting: the position starts before 0, and holes at a value's end count.
@@ -125,7 +130,7 @@ impl Analyzer {
                 encoded_tokens::push_token(&mut encoded, increment, term);
                 last_position = Some(position);
             });
-            base = base.saturating_add(num_positions).saturating_add(POSITION_INCREMENT_GAP);
+            base = base.saturating_add(num_positions).saturating_add(gap);
         }
         encoded
     }

@@ -23,9 +23,9 @@ impl Numbers {
         let opened = match kind {
             FieldKind::Long | FieldKind::Date => columns.column_opt::<i64>(name)?.map(Numbers::Integers),
             FieldKind::UnsignedLong => columns.column_opt::<u64>(name)?.map(Numbers::Unsigned),
-            FieldKind::Double => columns.column_opt::<f64>(name)?.map(Numbers::Floats),
+            FieldKind::Double | FieldKind::RankFeature => columns.column_opt::<f64>(name)?.map(Numbers::Floats),
             FieldKind::Bool => columns.column_opt::<bool>(name)?.map(Numbers::Truths),
-            FieldKind::Text { .. } | FieldKind::Keyword => None,
+            FieldKind::Text { .. } | FieldKind::Keyword | FieldKind::Ip | FieldKind::Vector => None,
         };
         Ok(opened.unwrap_or(Numbers::None))
     }

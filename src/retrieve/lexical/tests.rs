@@ -77,7 +77,7 @@ fn searcher(segments: &[&[Doc]], deleted: &[usize], analyzer: &str, body: Bm25Pa
         ("tag", tag, FieldKind::Keyword, true),
         ("year", year, FieldKind::Long, true),
     ] {
-        fields.insert(name, LexicalField { field, kind, indexed: true, fast });
+        fields.insert(name, LexicalField::new(field, kind, true, fast));
     }
     LexicalSearcher::open(index.reader().unwrap().searcher(), Arc::new(fields)).unwrap()
 }

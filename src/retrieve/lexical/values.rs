@@ -15,7 +15,8 @@ pub(super) fn term(name: &str, field: &LexicalField, value: &TermValue) -> Resul
         Error::invalid_input(format!("cannot hold {}, expected {expected}", display(value))).in_field(name)
     };
     Ok(match field.kind {
-        FieldKind::Text { .. } | FieldKind::Keyword => Term::from_field_text(field.field, &plain(value)),
+        FieldKind::Text { .. } => Term::from_field_text(field.field, &plain(value)),
+        FieldKind::Keyword => field.text_term(&field.normalized(&plain(value))),
         FieldKind::Long => Term::from_field_i64(field.field, whole(value).ok_or_else(|| misfit("a whole number"))?),
         FieldKind::UnsignedLong => {
             let number = unsigned(value).ok_or_else(|| misfit("a whole number of at least 0"))?;
@@ -27,6 +28,17 @@ pub(super) fn term(name: &str, field: &LexicalField, value: &TermValue) -> Resul
             let millis = date_millis(value).ok_or_else(|| misfit("a date (ISO 8601, or milliseconds since 1970)"))?;
             Term::from_field_i64(field.field, millis)
         }
+        FieldKind::Ip => {
+            let address = plain(value).parse::<std::net::IpAddr>().map_err(|_| misfit("an IP address"))?;
+            Term::from_field_ip_addr(
+                field.field,
+                match address {
+                    std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
+                    std::net::IpAddr::V6(address) => address,
+                },
+            )
+        }
+        FieldKind::RankFeature | FieldKind::Vector => return Err(misfit("no term: it has none")),
     })
 }
 

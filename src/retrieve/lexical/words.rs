@@ -86,9 +86,17 @@ pub(super) fn tokens(field: &LexicalField, analyzer: Option<&str>, text: &str) -
         (Some(name), FieldKind::Text { .. } | FieldKind::Keyword) => Analyzer::named(name)?.tokens(text),
         (None, FieldKind::Text { search_analyzer, .. }) => search_analyzer.tokens(text),
         (None, FieldKind::Keyword) => vec![Token { term: text.to_string(), position: 0, start: 0, end: text.len() }],
-        (_, FieldKind::Long | FieldKind::UnsignedLong | FieldKind::Double | FieldKind::Bool | FieldKind::Date) => {
-            whole()
-        }
+        (
+            _,
+            FieldKind::Long
+            | FieldKind::UnsignedLong
+            | FieldKind::Double
+            | FieldKind::Bool
+            | FieldKind::Date
+            | FieldKind::Ip
+            | FieldKind::RankFeature
+            | FieldKind::Vector,
+        ) => whole(),
     })
 }
 

@@ -45,9 +45,14 @@ fn prefix(field: Option<String>, text: &str, fields: &FieldTable, defaults: &[Bo
             let text = match &field.kind {
                 FieldKind::Text { search_analyzer, .. } => search_analyzer.normalize(text),
                 FieldKind::Keyword => text.to_string(),
-                FieldKind::Long | FieldKind::UnsignedLong | FieldKind::Double | FieldKind::Bool | FieldKind::Date => {
-                    return None;
-                }
+                FieldKind::Long
+                | FieldKind::UnsignedLong
+                | FieldKind::Double
+                | FieldKind::Bool
+                | FieldKind::Date
+                | FieldKind::Ip
+                | FieldKind::RankFeature
+                | FieldKind::Vector => return None,
             };
             let query = Query::Prefix(PatternQuery::new(&wanted.field, text));
             Some(if wanted.boost == 1.0 { query } else { query.boosted(wanted.boost) })

@@ -15,7 +15,7 @@ fn table() -> FieldTable {
     for (id, (name, kind)) in
         (0..).zip([("title", text()), ("body", text()), ("tag", FieldKind::Keyword), ("year", FieldKind::Long)])
     {
-        let field = LexicalField { field: Field::from_field_id(id), kind, indexed: true, fast: true };
+        let field = LexicalField::new(Field::from_field_id(id), kind, true, true);
         table.insert(name, field);
     }
     table

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Exception};
 
 /// An error as Elasticsearch says it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -111,6 +111,19 @@ impl From<Error> for EsError {
                 (500, "exception")
             }
         };
-        Self::new(status, kind, error.to_string())
+        match error.exception() {
+            Some(exception) => Self::from_exception(status, exception),
+            None => Self::new(status, kind, error.to_string()),
+        }
+    }
+}
+
+impl EsError {
+    fn from_exception(status: u16, exception: &Exception) -> Self {
+        let error = Self::new(status, exception.kind, exception.reason.clone());
+        match &exception.caused_by {
+            Some(cause) => error.caused_by(Self::from_exception(status, cause)),
+            None => error,
+        }
     }
 }
