@@ -3,6 +3,7 @@
 //! In: a searcher snapshot, a query, a leg of the plan. Out: at most `depth` scored [`Candidate`]s, best first, larger is
 //! closer. Ties inside a leg go by the place in the index; from fusion on by [`DocumentId`].
 
+pub mod collect;
 pub mod dense;
 pub mod lexical;
 pub mod query;
