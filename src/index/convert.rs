@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) children: Vec<TantivyDocument>,
     /// Of the source; equal hashes mean an unchanged document.
     pub(crate) hash: u64,
+    /// The source as it was given; the stored one may lack parts of it.
+    pub(crate) source_text: String,
     /// One a semantic field that the document has text for.
     pub(crate) semantic: Vec<SemanticInput>,
     /// The document has a field that the mapping lacks and should get; see [`crate::schema::dynamic`].
@@ -45,8 +47,10 @@ impl Prepared {
 
     /// What Tantivy's writer has to do, in order and as one batch (`IndexWriter::run`): delete what has this id, add the nested
     /// documents, add the root.
-    pub(crate) fn operations(self, fields: &IndexFields) -> Vec<UserOperation> {
-        let mut operations = fields.deletions(&self.id);
+    ///
+    /// * `replaces`: whether there may be a document of this id.
+    pub(crate) fn operations(self, fields: &IndexFields, replaces: bool) -> Vec<UserOperation> {
+        let mut operations = if replaces { fields.deletions(&self.id) } else { Vec::new() };
         operations.extend(self.children.into_iter().map(UserOperation::Add));
         operations.push(UserOperation::Add(self.document));
         operations
@@ -103,8 +107,11 @@ pub(crate) fn prepare(fields: &IndexFields, id: DocumentId, source: &Map<String,
     for path in ignored {
         document.add_text(fields.ignored, path);
     }
-    document.add_text(fields.source, fields.kept_source(source, source_text)?);
-    Ok(Prepared { id, document, children: documents, hash, semantic, needs_mapping: walked.needs_mapping })
+    match fields.kept_source(source)? {
+        Some(kept) => document.add_text(fields.source, kept),
+        None => document.add_text(fields.source, &source_text),
+    }
+    Ok(Prepared { id, document, children: documents, hash, source_text, semantic, needs_mapping: walked.needs_mapping })
 }
 
 /// One Tantivy document in the making.

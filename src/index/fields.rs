@@ -320,13 +320,20 @@ impl IndexFields {
         operations
     }
 
-    /// A source as it is stored: `_source.includes` and `_source.excludes` applied.
-    ///
-    /// * `text`: the source, written.
-    pub(crate) fn kept_source(&self, source: &Map<String, Value>, text: String) -> Result<String> {
-        let Some(filter) = &self.source_filter else { return Ok(text) };
+    /// A source as it is stored, where `_source.includes` and `_source.excludes` leave something out; else `None`.
+    pub(crate) fn kept_source(&self, source: &Map<String, Value>) -> Result<Option<String>> {
+        let Some(filter) = &self.source_filter else { return Ok(None) };
         let kept = source_filter::filter(source, &filter.includes, &filter.excludes);
-        serde_json::to_string(&kept).map_err(|error| Error::internal("cannot write a source").with_source(error))
+        let text = serde_json::to_string(&kept);
+        text.map(Some).map_err(|error| Error::internal("cannot write a source").with_source(error))
+    }
+
+    /// As [`IndexFields::kept_source`], not written.
+    pub(crate) fn keep(&self, source: Map<String, Value>) -> Map<String, Value> {
+        match &self.source_filter {
+            Some(filter) => source_filter::filter(&source, &filter.includes, &filter.excludes),
+            None => source,
+        }
     }
 
     /// The table that the lexical leg searches by.

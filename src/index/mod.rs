@@ -16,6 +16,7 @@ mod embed;
 pub(crate) mod fields;
 pub mod lexical;
 pub(crate) mod manifest;
+pub(crate) mod preparation;
 mod roots;
 pub mod schema_extension;
 mod segment_directory;
@@ -40,7 +41,7 @@ use self::segment_directory::SegmentDirectory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{BiEncoder, DEFAULT_BI_ENCODER, ModelFingerprint, Models};
 use crate::schema::flatten::FieldKind;
-use crate::schema::{Field, IndexDefinition};
+use crate::schema::{Field, IndexDefinition, Settings};
 
 /// An index in a folder. `Send + Sync`; share it behind an `Arc`.
 #[derive(Debug)]
@@ -58,6 +59,7 @@ pub(crate) struct Opened {
     pub(crate) fields: IndexFields,
     pub(crate) table: Arc<FieldTable>,
     pub(crate) tantivy: tantivy::Index,
+    directory: SegmentDirectory,
     reader: tantivy::IndexReader,
     models: Arc<Models>,
     /// The bi-encoders of the semantic fields, by the field's path; loaded at the first use.
@@ -100,9 +102,11 @@ impl Index {
             for entry in entries {
                 schema.add_field(entry);
             }
+            let schema = schema.build();
+            check_fields(definition, &fingerprints, &schema)?;
             let directory = SegmentDirectory::open(&building.join(SEGMENTS))?;
             tantivy::Index::builder()
-                .schema(schema.build())
+                .schema(schema)
                 .register_plugin(Arc::new(columns::ColumnsPlugin))
                 .register_plugin(Arc::new(dense::VectorPlugin::default()))
                 .open_or_create(directory)?;
@@ -191,16 +195,66 @@ impl Index {
         let opened = self.opened();
         check_extends(&opened.manifest.definition, definition)?;
         let fingerprints = resolve_models(&definition.fields()?, &self.models, &opened.manifest.models)?;
+        let mut schema = Schema::builder();
+        for entry in fields::entries(definition, &fingerprints)? {
+            schema.add_field(entry);
+        }
+        check_fields(definition, &fingerprints, &schema.build())?;
         let manifest = Manifest { definition: definition.clone(), models: fingerprints, ..opened.manifest.clone() };
         // The lock before the manifest: a writer elsewhere must not find a mapping that its schema lacks, nor readers have to
         // wait for it. The manifest before the schema: should the power fail in between, opening the index extends the schema.
-        let lock = schema_extension::lock_writer(&opened.tantivy)?;
-        manifest.write(&self.folder)?;
-        schema_extension::extend_locked(&opened.tantivy, missing_entries(&manifest, &opened.tantivy)?)?;
+        let (tantivy, _) = open_tantivy(&self.folder)?;
+        let lock = schema_extension::lock_writer(&tantivy)?;
+        // Merges of the writer that was may still be under way.
+        opened.directory.close_for_writing();
+        let missing = missing_entries(&manifest, &tantivy)?;
+        let written = manifest.write(&self.folder).and_then(|()| schema_extension::extend_locked(&tantivy, missing));
         drop(lock);
-        let reopened = Opened::open(&self.folder, manifest, &self.models)?;
-        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(reopened);
+        let manifest = if written.is_ok() { manifest } else { opened.manifest.clone() };
+        self.put_opened(Opened::open(&self.folder, manifest, &self.models)?);
+        written
+    }
+
+    /// Puts other settings in place of the index's. They are not compared: the caller knows which may change on a live index.
+    ///
+    /// # Errors
+    /// `Io` when the disk refuses; the old ones then stay.
+    pub(crate) fn put_settings(&self, settings: Settings) -> Result<()> {
+        let mut slot = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut manifest = slot.manifest.clone();
+        manifest.definition.settings = settings;
+        let opened = slot.with_manifest(manifest)?;
+        opened.manifest.write(&self.folder)?;
+        *slot = Arc::new(opened);
         Ok(())
+    }
+
+    /// Opens the segments anew, so that nothing that an earlier writer left running can write any more. No writer may be alive.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub(crate) fn reopen(&self) -> Result<()> {
+        let opened = self.opened();
+        opened.directory.close_for_writing();
+        self.put_opened(Opened::open(&self.folder, opened.manifest.clone(), &self.models)?);
+        Ok(())
+    }
+
+    /// Refuses all writing through this index from now on, also by threads that an earlier writer left running.
+    pub(crate) fn close_for_writing(&self) {
+        self.opened().directory.close_for_writing();
+    }
+
+    /// What the last commit was given by [`IndexFeed::commit`](writer::IndexFeed::commit).
+    ///
+    /// # Errors
+    /// `Corrupt` when the list of segments is damaged, `Io` when it cannot be read.
+    pub(crate) fn committed_payload(&self) -> Result<Option<String>> {
+        Ok(self.opened().tantivy.load_metas()?.payload)
+    }
+
+    fn put_opened(&self, opened: Opened) {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
     }
 
     /// Reads every file of the last commit of the index in `folder` and compares its checksum. Opening an index checks only the
@@ -211,7 +265,7 @@ impl Index {
     pub fn verify(folder: impl AsRef<Path>) -> Result<()> {
         let folder = folder.as_ref();
         Manifest::read(folder)?;
-        let mut damaged: Vec<PathBuf> = open_tantivy(folder)?.validate_checksum()?.into_iter().collect();
+        let mut damaged: Vec<PathBuf> = open_tantivy(folder)?.0.validate_checksum()?.into_iter().collect();
         if damaged.is_empty() {
             return Ok(());
         }
@@ -226,24 +280,40 @@ impl Index {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn models(&self) -> &Models {
+    pub(crate) fn models(&self) -> &Arc<Models> {
         &self.models
     }
 }
 
 impl Opened {
     fn open(folder: &Path, manifest: Manifest, models: &Arc<Models>) -> Result<Self> {
-        let mut tantivy = open_tantivy(folder)?;
+        let (mut tantivy, mut directory) = open_tantivy(folder)?;
         let missing = missing_entries(&manifest, &tantivy)?;
         if !missing.is_empty() {
             schema_extension::extend_schema(&tantivy, missing)?;
-            tantivy = open_tantivy(folder)?;
+            (tantivy, directory) = open_tantivy(folder)?;
         }
         let fields = IndexFields::new(&manifest.definition, &manifest.models, &tantivy.schema())?;
         let table = Arc::new(fields.table(&manifest.definition)?);
         let reader = tantivy.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let encoders = manifest.models.keys().map(|path| (path.clone(), OnceLock::new())).collect();
-        Ok(Self { manifest, fields, table, tantivy, reader, models: models.clone(), encoders })
+        Ok(Self { manifest, fields, table, tantivy, directory, reader, models: models.clone(), encoders })
+    }
+
+    /// The same segments under a manifest with other settings.
+    fn with_manifest(&self, manifest: Manifest) -> Result<Self> {
+        let fields = IndexFields::new(&manifest.definition, &manifest.models, &self.tantivy.schema())?;
+        let table = Arc::new(fields.table(&manifest.definition)?);
+        Ok(Self {
+            fields,
+            table,
+            manifest,
+            tantivy: self.tantivy.clone(),
+            directory: self.directory.clone(),
+            reader: self.reader.clone(),
+            models: self.models.clone(),
+            encoders: self.encoders.clone(),
+        })
     }
 
     /// The bi-encoder of a semantic field, as the index records it.
@@ -299,7 +369,16 @@ pub fn check_model(recorded: &ModelFingerprint, found: &ModelFingerprint) -> Res
     )))
 }
 
-fn open_tantivy(folder: &Path) -> Result<tantivy::Index> {
+/// Refuses what would make a manifest that cannot be opened.
+fn check_fields(
+    definition: &IndexDefinition,
+    models: &BTreeMap<String, ModelFingerprint>,
+    schema: &Schema,
+) -> Result<()> {
+    IndexFields::new(definition, models, schema)?.table(definition).map(|_| ())
+}
+
+fn open_tantivy(folder: &Path) -> Result<(tantivy::Index, SegmentDirectory)> {
     let segments = folder.join(SEGMENTS);
     if !segments.join("meta.json").exists() {
         let text = "lacks the folder of its segments; restore it from a copy or index again";
@@ -315,9 +394,9 @@ fn open_tantivy(folder: &Path) -> Result<tantivy::Index> {
         // Opened without its plugins: only the schema is wanted here.
         Err(_) => read_schema(&segments)?,
     };
-    let index = index.schema(schema).open_or_create(directory)?;
+    let index = index.schema(schema).open_or_create(directory.clone())?;
     lexical::encoded_tokens::register_tokenizer(&index);
-    Ok(index)
+    Ok((index, directory))
 }
 
 /// The entries of a manifest that the schema lacks.

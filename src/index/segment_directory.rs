@@ -2,10 +2,14 @@
 //!
 //! Tantivy ends every segment file with a footer and panics (a subtraction below zero) on a file of 4 to 7 bytes, which cannot hold
 //! the footer's last two numbers. Such a file is refused here, as Tantivy itself refuses the other short ones.
+//!
+//! A folder can also be closed for writing. Dropping Tantivy's writer does not wait for its merges, and the end of one would still put
+//! its own schema and list of segments into `meta.json`, over what came after. So whoever changes `meta.json` from outside of a writer
+//! first closes the folder that the old writer knew, and opens it anew.
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
@@ -19,7 +23,11 @@ const MIN_FILE_BYTES: usize = 8;
 
 /// The folder of an index's segments. All but the opening of short files is [`MmapDirectory`]'s.
 #[derive(Debug, Clone)]
-pub(crate) struct SegmentDirectory(MmapDirectory);
+pub(crate) struct SegmentDirectory {
+    directory: MmapDirectory,
+    /// Whether this folder is closed for writing; shared by its clones.
+    closed: Arc<RwLock<bool>>,
+}
 
 impl SegmentDirectory {
     /// Opens the folder `segments`, which must exist.
@@ -28,13 +36,31 @@ impl SegmentDirectory {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it does not, or is no folder.
     pub(crate) fn open(segments: &Path) -> Result<Self> {
         let directory = MmapDirectory::open(segments).map_err(tantivy::TantivyError::from).map_err(Error::from)?;
-        Ok(Self(directory))
+        Ok(Self { directory, closed: Arc::default() })
+    }
+
+    /// Refuses all writing from now on; what is being written atomically has been when this returns.
+    pub(crate) fn close_for_writing(&self) {
+        *self.closed.write().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Whether [`SegmentDirectory::close_for_writing`] was called.
+    pub(crate) fn is_closed_for_writing(&self) -> bool {
+        *self.closed.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn while_open<T>(&self, write: impl FnOnce(&MmapDirectory) -> T) -> io::Result<T> {
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Err(io::Error::other("the index was opened anew meanwhile"));
+        }
+        Ok(write(&self.directory))
     }
 }
 
 impl Directory for SegmentDirectory {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
-        let file = self.0.get_file_handle(path)?;
+        let file = self.directory.get_file_handle(path)?;
         if file.len() < MIN_FILE_BYTES {
             let text = format!("the file has {} bytes, too few for its footer", file.len());
             let error = io::Error::new(io::ErrorKind::UnexpectedEof, text);
@@ -44,34 +70,36 @@ impl Directory for SegmentDirectory {
     }
 
     fn delete(&self, path: &Path) -> Result<(), DeleteError> {
-        self.0.delete(path)
+        let refused = |error| DeleteError::IoError { io_error: Arc::new(error), filepath: path.to_path_buf() };
+        self.while_open(|directory| directory.delete(path)).map_err(refused)?
     }
 
     fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
-        self.0.exists(path)
+        self.directory.exists(path)
     }
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
-        self.0.open_write(path)
+        let refused = |error| OpenWriteError::wrap_io_error(error, path.to_path_buf());
+        self.while_open(|directory| directory.open_write(path)).map_err(refused)?
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
-        self.0.atomic_read(path)
+        self.directory.atomic_read(path)
     }
 
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
-        self.0.atomic_write(path, data)
+        self.while_open(|directory| directory.atomic_write(path, data))?
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        self.0.sync_directory()
+        self.directory.sync_directory()
     }
 
     fn acquire_lock(&self, lock: &Lock) -> Result<DirectoryLock, LockError> {
-        self.0.acquire_lock(lock)
+        self.directory.acquire_lock(lock)
     }
 
     fn watch(&self, watch_callback: WatchCallback) -> tantivy::Result<WatchHandle> {
-        self.0.watch(watch_callback)
+        self.directory.watch(watch_callback)
     }
 }

@@ -60,6 +60,15 @@ pub struct IndexStats {
     pub bytes: u64,
 }
 
+/// A document as a store keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredSource {
+    pub(crate) source: Map<String, Value>,
+    pub(crate) seq_no: u64,
+    pub(crate) version: u64,
+    pub(crate) routing: Option<String>,
+}
+
 impl Snapshot {
     pub(super) fn open(opened: Arc<Opened>, cache: &DenseCache, roots_cache: &RootsCache) -> Result<Self> {
         opened.reader.reload()?;
@@ -252,6 +261,31 @@ impl Snapshot {
             }
         }
         Ok(None)
+    }
+
+    /// A document by its id, with what a store keeps of it; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Corrupt` when the store or a column is damaged.
+    pub(crate) fn stored(&self, id: &DocumentId) -> Result<Option<StoredSource>> {
+        let Some(address) = self.locate(id)? else { return Ok(None) };
+        let (seq_no, version) = self.version(address)?;
+        Ok(Some(StoredSource { source: self.source(address)?, seq_no, version, routing: self.routing(address)? }))
+    }
+
+    /// The sequence number and the version of a document by its id; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Corrupt` when a column is damaged.
+    pub(crate) fn stamp(&self, id: &DocumentId) -> Result<Option<(u64, u64)>> {
+        self.locate(id)?.map(|address| self.version(address)).transpose()
+    }
+
+    /// Documents, deleted ones that still take room, segments.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
+        let readers = self.searcher.segment_readers();
+        let deleted = readers.iter().map(|reader| u64::from(reader.num_deleted_docs())).sum();
+        (self.searcher.num_docs(), deleted, readers.len() as u64)
     }
 
     /// The sequence number and the version of a document; 0 and 1 where it was written without (by the command line).

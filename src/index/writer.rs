@@ -2,6 +2,12 @@
 //!
 //! Documents are prepared on all cores, in batches; what changed is embedded, and only then given to Tantivy, whose own
 //! threads build the segments. Nothing is visible before [`Writer::commit`], and a crash leaves the last commit.
+//!
+//! [`Writer`] is for a program that has the index to itself for a while. Under a store, which decides itself what replaces what,
+//! documents are prepared by [`preparation`](super::preparation) and go through [`IndexFeed`].
+
+mod embedding;
+mod feed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,23 +17,20 @@ use serde_json::{Map, Value};
 use tantivy::Term;
 use tantivy::indexer::LogMergePolicy;
 
-use super::convert::{self, Prepared, SemanticInput};
-use super::dense::{GraphMergePolicy, VectorValue};
-use super::embed::{Embedded, embed};
+use super::convert::{self, Prepared};
+use super::dense::GraphMergePolicy;
 use super::snapshot::Snapshot;
 use super::{Index, Opened};
-use crate::chunk::{self, ChunkOptions};
-use crate::document::{Document, DocumentId, PassageSpan};
+use crate::document::{Document, DocumentId};
 use crate::error::{Error, Location, Result};
 use crate::ingest::{Action, Operation};
-use crate::models::BiEncoder;
-use crate::schema::flatten::FieldKind;
 use crate::schema::infer::Observations;
+
+pub(crate) use embedding::add_vectors;
+pub(crate) use feed::{IndexFeed, MergeWish};
 
 /// What Tantivy's threads may hold in memory before they write a segment, together.
 const MEMORY_BYTES: usize = 256 << 20;
-/// The most tokens of a title that stand before each passage.
-const MAX_CONTEXT_TOKENS: usize = 64;
 
 /// Writes to an index. One at a time; dropping it without [`Writer::commit`] forgets what was not committed.
 pub struct Writer<'i> {
@@ -350,15 +353,11 @@ impl<'i> Writer<'i> {
     }
 
     fn embed_and_add(&mut self, mut ready: Vec<Ready>, applied: &mut Applied) -> Result<()> {
-        let vectors = self.embed(&ready, applied)?;
-        for (item_idx, field_idx, value) in vectors {
-            let field = self.opened.fields.mapped.get(field_idx);
-            if let (Some(Ready::Write(prepared)), Some(mapped)) = (ready.get_mut(item_idx), field)
-                && let (Some(field), Some(params)) = (mapped.field, &mapped.vector)
-            {
-                prepared.document.add_custom(field, &value.encode(params)?);
-            }
-        }
+        let mut documents: Vec<&mut Prepared> = ready.iter_mut().filter_map(Ready::document).collect();
+        let embedded = embedding::add_vectors(&self.opened, self.index.models(), &mut documents)?;
+        applied.num_passages += embedded.num_passages;
+        applied.num_embedded += embedded.num_embedded;
+        applied.num_tokens += embedded.num_tokens;
         let fields = &self.opened.clone().fields;
         for item in ready {
             let writer = self.tantivy.as_ref().ok_or_else(|| Error::internal("the writer lost its index"))?;
@@ -374,7 +373,7 @@ impl<'i> Writer<'i> {
                 }
                 Ready::Write(prepared) => {
                     let (id, hash) = (prepared.id.clone(), prepared.hash);
-                    if let Err(error) = writer.run(prepared.operations(fields)) {
+                    if let Err(error) = writer.run(prepared.operations(fields, true)) {
                         return Err(self.cause_of(error));
                     }
                     applied.num_indexed += 1;
@@ -391,41 +390,6 @@ impl<'i> Writer<'i> {
             Some(Err(cause)) => cause.into(),
             Some(Ok(_)) | None => error.into(),
         }
-    }
-
-    /// The vectors of the semantic fields: (place in `ready`, place of the field, vectors).
-    fn embed(&self, ready: &[Ready], applied: &mut Applied) -> Result<Vec<(usize, usize, VectorValue)>> {
-        let mut values = Vec::new();
-        for (field_idx, field) in self.opened.fields.mapped.iter().enumerate() {
-            let FieldKind::SemanticText(semantic) = &field.definition.kind else { continue };
-            let inputs: Vec<(usize, &SemanticInput)> = ready
-                .iter()
-                .enumerate()
-                .filter_map(|(item_idx, item)| Some((item_idx, item.semantic()?)))
-                .flat_map(|(item_idx, inputs)| inputs.iter().map(move |input| (item_idx, input)))
-                .filter(|(_, input)| input.field_idx == field_idx)
-                .collect();
-            if inputs.is_empty() {
-                continue;
-            }
-            let encoder = self.opened.encoder(&field.definition.path)?;
-            let options = chunk_options(semantic.chunking.as_ref(), encoder.as_ref())?;
-            let cut: Vec<Cut> =
-                inputs.par_iter().map(|(_, input)| cut(input, &options, encoder.as_ref())).collect::<Result<_>>()?;
-            let texts: Vec<String> = cut.iter().flat_map(|cut| cut.texts.iter().cloned()).collect();
-            let Embedded { vectors, num_embedded, num_tokens } =
-                embed(encoder.as_ref(), self.index.models().embedding_cache(), &texts)?;
-            applied.num_passages += texts.len() as u64;
-            applied.num_embedded += num_embedded;
-            applied.num_tokens += num_tokens;
-            let dims = encoder.fingerprint().dims;
-            let mut vectors = vectors.into_iter();
-            for ((item_idx, _), cut) in inputs.iter().zip(cut) {
-                let flat: Vec<f32> = vectors.by_ref().take(cut.spans.len()).flatten().collect();
-                values.push((*item_idx, field_idx, VectorValue { vectors: flat, dims, spans: Some(cut.spans) }));
-            }
-        }
-        Ok(values)
     }
 }
 
@@ -452,57 +416,12 @@ impl Ready {
         }
     }
 
-    fn semantic(&self) -> Option<&[SemanticInput]> {
+    fn document(&mut self) -> Option<&mut Prepared> {
         match self {
-            Ready::Write(prepared) => Some(&prepared.semantic),
+            Ready::Write(prepared) => Some(prepared),
             Ready::Delete(_) => None,
         }
     }
-}
-
-/// The passages of one input: where they are, and what the model reads of each.
-struct Cut {
-    spans: Vec<PassageSpan>,
-    texts: Vec<String>,
-}
-
-fn cut(input: &SemanticInput, options: &ChunkOptions, encoder: &dyn BiEncoder) -> Result<Cut> {
-    let context = shorten(&input.context, encoder)?;
-    let mut options = *options;
-    if !context.is_empty() {
-        let num_context_tokens = encoder.tokenizer().token_offsets(context)?.len() + 1;
-        options.max_tokens = options.max_tokens.saturating_sub(num_context_tokens).max(1);
-        options.overlap_tokens = options.overlap_tokens.min(options.max_tokens / 2);
-    }
-    let texts: Vec<&str> = input.texts.iter().map(String::as_str).collect();
-    let spans = chunk::passages(&texts, &options, encoder.tokenizer())?;
-    let embedded = |span: &PassageSpan| {
-        let passage = texts.get(span.value_idx as usize).and_then(|text| text.get(span.range())).unwrap_or_default();
-        if context.is_empty() { passage.to_string() } else { format!("{context}\n{passage}") }
-    };
-    Ok(Cut { texts: spans.iter().map(embedded).collect(), spans })
-}
-
-/// The beginning of a context, so that a long title leaves room for the passage.
-fn shorten<'a>(context: &'a str, encoder: &dyn BiEncoder) -> Result<&'a str> {
-    if context.len() <= MAX_CONTEXT_TOKENS {
-        return Ok(context);
-    }
-    let tokens = encoder.tokenizer().token_offsets(context)?;
-    let end = tokens.get(MAX_CONTEXT_TOKENS - 1).filter(|_| tokens.len() > MAX_CONTEXT_TOKENS).map(|token| token.end);
-    Ok(end.and_then(|end| context.get(..end)).unwrap_or(context))
-}
-
-/// How a semantic field is cut for a model.
-pub(crate) fn chunk_options(
-    settings: Option<&crate::schema::ChunkingSettings>,
-    encoder: &dyn BiEncoder,
-) -> Result<ChunkOptions> {
-    let options = match settings {
-        Some(settings) => ChunkOptions::from_settings(settings)?,
-        None => ChunkOptions::default(),
-    };
-    options.fitted_to(encoder.fingerprint(), encoder.tokenizer())
 }
 
 fn open_tantivy_writer(opened: &Opened) -> Result<tantivy::IndexWriter> {

@@ -32,7 +32,8 @@ impl GraphMergePolicy {
         Self { inner, index: index.clone(), pending: Mutex::default() }
     }
 
-    fn is_pending(&self, segment: &SegmentMeta) -> bool {
+    /// Whether a segment should have a graph and has none yet.
+    pub(crate) fn is_pending(&self, segment: &SegmentMeta) -> bool {
         let mut known = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         *known.entry(segment.id()).or_insert_with(|| {
             let path = segment.relative_path(SegmentComponent::Custom(GRAPH_EXTENSION.to_string()));

@@ -1,0 +1,56 @@
+//! Why a catalog refuses; Elasticsearch has an error type for each.
+
+use crate::error::Error;
+
+/// The result of asking a catalog.
+pub type CatalogResult<T> = std::result::Result<T, CatalogError>;
+
+/// Why a catalog refuses. The texts are Elasticsearch's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// There is no index (or alias, or data stream) of this name.
+    #[error("no such index [{0}]")]
+    NotFound(String),
+    /// There are no aliases of these names.
+    #[error("aliases [{}] missing", .0.join(","))]
+    AliasNotFound(Vec<String>),
+    /// There is an index of this name already.
+    #[error("index [{index}/{uuid}] already exists")]
+    Exists {
+        /// Its name.
+        index: String,
+        /// Its id.
+        uuid: String,
+    },
+    /// No index may have this name.
+    #[error("Invalid index name [{name}], {why}")]
+    InvalidName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No alias may have this name.
+    #[error("Invalid alias name [{name}]: {why}")]
+    InvalidAlias {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What was asked contradicts itself or the catalog: an alias without a write index, several write indices.
+    #[error("{0}")]
+    Invalid(String),
+    /// The index exists and could not be opened.
+    #[error("index [{index}] is not available: {why}")]
+    Unavailable {
+        /// Its name.
+        index: String,
+        /// Why.
+        why: String,
+    },
+    /// A definition that cannot be had, a disk that refuses.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
