@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Exception};
+use crate::store::catalog::CatalogError;
 
 /// An error as Elasticsearch says it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -95,6 +96,30 @@ impl EsError {
             error.extend(own);
         }
         json!({"error": error, "status": self.status})
+    }
+}
+
+impl From<CatalogError> for EsError {
+    fn from(error: CatalogError) -> Self {
+        let reason = error.to_string();
+        match error {
+            CatalogError::NotFound(index) => Self::index_not_found(&index),
+            CatalogError::AliasNotFound(aliases) => Self::new(404, "aliases_not_found_exception", reason)
+                .with("resource.type", json!("aliases"))
+                .with("resource.id", json!(aliases.join(","))),
+            CatalogError::Exists { index, uuid } => Self::new(400, "resource_already_exists_exception", reason)
+                .with("index_uuid", json!(uuid))
+                .with("index", json!(index)),
+            CatalogError::InvalidName { name, .. } => Self::new(400, "invalid_index_name_exception", reason)
+                .with("index_uuid", json!("_na_"))
+                .with("index", json!(name)),
+            CatalogError::InvalidAlias { .. } => Self::new(400, "invalid_alias_name_exception", reason),
+            CatalogError::Invalid(_) => Self::illegal_argument(reason),
+            CatalogError::Unavailable { index, .. } => {
+                Self::new(503, "no_shard_available_action_exception", reason).with("index", json!(index))
+            }
+            CatalogError::Other(error) => error.into(),
+        }
     }
 }
 
