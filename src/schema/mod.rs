@@ -6,6 +6,7 @@
 //!
 //! Read next: [`mapping`] for the types and their parameters, [`flatten`] for paths and multi-fields.
 
+pub mod analysis;
 pub mod chunking;
 pub mod date;
 pub mod flatten;

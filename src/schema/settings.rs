@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::analysis::AnalysisSettings;
 use crate::error::{Error, Result};
 
 /// The settings of an index.
@@ -24,6 +25,18 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndexSettings {
+    /// Analyzers, normalizers and what they are made of, by name.
+    #[serde(default, skip_serializing_if = "AnalysisSettings::is_default")]
+    pub analysis: AnalysisSettings,
+    /// What `_analyze` may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analyze: Option<AnalyzeSettings>,
+    /// How far `max_gram` may exceed `min_gram`; 1 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ngram_diff: Option<u32>,
+    /// How far `max_shingle_size` may exceed `min_shingle_size`; 3 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_shingle_diff: Option<u32>,
     /// BM25 parameters by name; a text field names one with `similarity`, and `default` is for those that name none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub similarity: BTreeMap<String, Similarity>,
@@ -39,6 +52,15 @@ pub struct IndexSettings {
     /// Accepted; the server (a later version) uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_interval: Option<String>,
+}
+
+/// `index.analyze`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnalyzeSettings {
+    /// How many tokens `_analyze` may return; 10,000 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_token_count: Option<u32>,
 }
 
 /// `index.query`.
@@ -120,6 +142,17 @@ impl Settings {
                 ["number_of_replicas"] => {
                     index.number_of_replicas = Some(unsigned(&value).ok_or_else(|| bad("must be a whole number"))?);
                 }
+                ["analysis", path @ ..] => index.analysis.set(path, &value)?,
+                ["analyze", "max_token_count"] => {
+                    let count = unsigned(&value).ok_or_else(|| bad("must be a whole number"))?;
+                    index.analyze = Some(AnalyzeSettings { max_token_count: Some(count) });
+                }
+                ["max_ngram_diff"] => {
+                    index.max_ngram_diff = Some(unsigned(&value).ok_or_else(|| bad("must be a whole number"))?);
+                }
+                ["max_shingle_diff"] => {
+                    index.max_shingle_diff = Some(unsigned(&value).ok_or_else(|| bad("must be a whole number"))?);
+                }
                 ["refresh_interval"] => index.refresh_interval = Some(plain(&value)),
                 ["query", "default_field"] => {
                     index.query.default_field =
@@ -153,13 +186,13 @@ impl Settings {
     }
 
     /// Whether the settings define an analyzer of this name.
-    pub fn defines_analyzer(&self, _name: &str) -> bool {
-        false
+    pub fn defines_analyzer(&self, name: &str) -> bool {
+        self.index.analysis.analyzer.contains_key(name)
     }
 
     /// Whether the settings define a normalizer of this name.
-    pub fn defines_normalizer(&self, _name: &str) -> bool {
-        false
+    pub fn defines_normalizer(&self, name: &str) -> bool {
+        self.index.analysis.normalizer.contains_key(name)
     }
 
     /// The BM25 parameters of a field: those of the similarity that it names, else the index's default.
@@ -185,8 +218,12 @@ fn unknown(key: &str) -> Error {
     Error::unsupported(format!("unknown setting `index.{key}`; see schema/index.json for those that are supported"))
 }
 
-fn flatten_keys(prefix: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
+/// Dotted paths to what is no object; an empty object stays, as it may define something by its name alone.
+pub(super) fn flatten_keys(prefix: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
     match value {
+        Value::Object(map) if map.is_empty() && prefix.contains("analysis.") => {
+            out.insert(prefix.to_string(), value.clone());
+        }
         Value::Object(map) => {
             for (key, value) in map {
                 let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };

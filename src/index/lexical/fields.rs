@@ -9,6 +9,7 @@ use tantivy::schema::Field;
 
 use super::analyzers::Analyzer;
 use super::bm25::Bm25Params;
+use super::registry::Analyzers;
 use crate::schema::date::DateFormats;
 use crate::schema::flatten::{self, FlattenedField, FloatPrecision};
 
@@ -21,6 +22,7 @@ pub struct FieldTable {
     engine: EngineFields,
     nested: Vec<String>,
     objects: Vec<String>,
+    analyzers: Analyzers,
 }
 
 /// Tantivy's fields that the engine itself writes; an index that is not of the engine (a test's) has none.
@@ -152,6 +154,16 @@ impl FieldTable {
         }
         let texts = self.iter().filter(|(_, field)| matches!(field.kind, FieldKind::Text { .. }));
         texts.map(|(name, _)| (name.to_string(), 1.0)).collect()
+    }
+
+    /// The analyzers that queries may name.
+    pub fn analyzers(&self) -> &Analyzers {
+        &self.analyzers
+    }
+
+    /// Says which analyzers the index has.
+    pub fn set_analyzers(&mut self, analyzers: Analyzers) {
+        self.analyzers = analyzers;
     }
 
     /// The field of documents' ids.

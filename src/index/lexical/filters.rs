@@ -1,11 +1,19 @@
-//! Words to terms: Lucene's token filters, each one rewriting or dropping a term. Next: [`super::analyzers`].
+//! Words to terms: those of Lucene's token filters that rewrite or drop one term at a time.
+//!
+//! Filters that add tokens or look at several are in [`super::stream_filters`]. Next: [`super::analyzers`].
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use frostem::Stemmer;
+use regex::Regex;
+use rustc_hash::FxHashMap;
 
-use super::porter;
-use super::stopwords::StopWords;
+use super::categories::{digit_value, is_java_whitespace, simple_lowercase, simple_uppercase};
+use super::java_regex::Replacement;
+use super::stopwords::WordSet;
+use super::stream::units;
+use super::{folding, porter};
 
 /// One step of an analyzer. The enum is closed and its values are data, so that an analyzer is a list of them.
 #[derive(Clone)]
@@ -16,19 +24,45 @@ pub(super) enum Filter {
     TurkishLowercase,
     /// `GreekLowerCaseFilter`: lower case without accents and with one form of sigma.
     GreekLowercase,
+    /// `IrishLowerCaseFilter`: t and n before a capital vowel are set off by a hyphen.
+    IrishLowercase,
+    /// `UpperCaseFilter`.
+    Uppercase,
     /// `StopFilter`: drops words and leaves a hole in the positions.
-    Stop(StopWords),
+    Stop(WordSet),
+    /// `KeepWordFilter`: drops all others.
+    Keep(WordSet),
     /// `EnglishPossessiveFilter`: removes a final 's.
     EnglishPossessive,
     /// `ApostropheFilter`: removes an apostrophe and all after it.
     Apostrophe,
     /// `ElisionFilter`: removes an article before an apostrophe.
-    Elision(&'static [&'static str]),
+    Elision(WordSet),
     /// `DecimalDigitFilter`: other scripts' digits become 0 to 9.
     DecimalDigits,
-    /// `PorterStemFilter`.
-    PorterStem,
-    /// A Snowball stemmer.
+    /// `ASCIIFoldingFilter`, without the original beside it.
+    AsciiFolding,
+    /// `LengthFilter`, in UTF-16 units.
+    Length { min: u32, max: u32 },
+    /// `TruncateTokenFilter`, in UTF-16 units.
+    Truncate(u32),
+    /// `TrimFilter`.
+    Trim,
+    /// `ReverseStringFilter`.
+    Reverse,
+    /// `SetKeywordMarkerFilter`, `PatternKeywordMarkerFilter`: stemmers leave these words alone.
+    KeywordMarker(WordSet),
+    /// The same by a pattern that the whole word matches.
+    KeywordPattern(Regex),
+    /// `StemmerOverrideFilter`.
+    StemmerOverride(Arc<FxHashMap<Box<str>, Box<str>>>),
+    /// `PatternReplaceFilter`.
+    PatternReplace { pattern: Regex, replacement: Replacement, all: bool },
+    /// A filter that rewrites characters, by its name.
+    Normalization(&'static str, fn(&mut String)),
+    /// A stemmer that is a function, by its name; leaves keywords alone.
+    Stem(&'static str, fn(&mut String)),
+    /// A Snowball stemmer; leaves keywords alone.
     Snowball(Stemmer),
 }
 
@@ -38,39 +72,72 @@ impl std::fmt::Debug for Filter {
             Filter::Lowercase => "lowercase",
             Filter::TurkishLowercase => "turkish_lowercase",
             Filter::GreekLowercase => "greek_lowercase",
+            Filter::IrishLowercase => "irish_lowercase",
+            Filter::Uppercase => "uppercase",
             Filter::Stop(_) => "stop",
+            Filter::Keep(_) => "keep",
             Filter::EnglishPossessive => "possessive_english",
             Filter::Apostrophe => "apostrophe",
             Filter::Elision(_) => "elision",
             Filter::DecimalDigits => "decimal_digit",
-            Filter::PorterStem => "porter_stem",
+            Filter::AsciiFolding => "asciifolding",
+            Filter::Length { .. } => "length",
+            Filter::Truncate(_) => "truncate",
+            Filter::Trim => "trim",
+            Filter::Reverse => "reverse",
+            Filter::KeywordMarker(_) | Filter::KeywordPattern(_) => "keyword_marker",
+            Filter::StemmerOverride(_) => "stemmer_override",
+            Filter::PatternReplace { .. } => "pattern_replace",
+            Filter::Normalization(name, _) | Filter::Stem(name, _) => name,
             Filter::Snowball(stemmer) => return write!(f, "snowball({})", stemmer.algorithm().name()),
         })
     }
 }
 
 impl Filter {
-    /// Whether it rewrites characters one by one, so that it also fits a part of a word.
+    /// The original Porter stemmer.
+    pub(super) const PORTER: Filter = Filter::Stem("porter_stem", porter::stem);
+
+    /// Whether it rewrites characters one by one, so that it also fits a part of a word and a keyword field's normalizer.
     pub(super) fn is_normalizing(&self) -> bool {
         match self {
-            Filter::Lowercase | Filter::TurkishLowercase | Filter::GreekLowercase | Filter::DecimalDigits => true,
+            Filter::Lowercase
+            | Filter::TurkishLowercase
+            | Filter::GreekLowercase
+            | Filter::IrishLowercase
+            | Filter::Uppercase
+            | Filter::DecimalDigits
+            | Filter::AsciiFolding
+            | Filter::Trim
+            | Filter::Elision(_)
+            | Filter::PatternReplace { .. }
+            | Filter::Normalization(..) => true,
             Filter::Stop(_)
+            | Filter::Keep(_)
             | Filter::EnglishPossessive
             | Filter::Apostrophe
-            | Filter::Elision(_)
-            | Filter::PorterStem
+            | Filter::Length { .. }
+            | Filter::Truncate(_)
+            | Filter::Reverse
+            | Filter::KeywordMarker(_)
+            | Filter::KeywordPattern(_)
+            | Filter::StemmerOverride(_)
+            | Filter::Stem(..)
             | Filter::Snowball(_) => false,
         }
     }
 
-    /// Rewrites `term` in place; `false` drops it.
-    pub(super) fn apply(&self, term: &mut String) -> bool {
+    /// Rewrites `term` in place; `false` drops it. `keyword` is set for words that stemmers must leave alone.
+    pub(super) fn apply(&self, term: &mut String, keyword: &mut bool) -> bool {
         match self {
             Filter::Lowercase if term.is_ascii() => term.make_ascii_lowercase(),
             Filter::Lowercase => map_chars(term, simple_lowercase),
-            Filter::TurkishLowercase => map_chars(term, turkish_lowercase),
+            Filter::TurkishLowercase => turkish_lowercase(term),
             Filter::GreekLowercase => map_chars(term, greek_lowercase),
+            Filter::IrishLowercase => irish_lowercase(term),
+            Filter::Uppercase => map_chars(term, simple_uppercase),
             Filter::Stop(words) => return !words.contains(term),
+            Filter::Keep(words) => return words.contains(term),
             Filter::EnglishPossessive => {
                 let owner = term.strip_suffix(['s', 'S']).and_then(|rest| rest.strip_suffix(['\'', '’', '＇']));
                 if let Some(owner_len) = owner.map(str::len) {
@@ -84,40 +151,86 @@ impl Filter {
             }
             Filter::Elision(articles) => elide(term, articles),
             Filter::DecimalDigits => map_chars(term, ascii_digit),
-            Filter::PorterStem => porter::stem(term),
+            Filter::AsciiFolding => folding::fold(term),
+            Filter::Length { min, max } => return (*min..=*max).contains(&units(term)),
+            Filter::Truncate(length) => {
+                if !*keyword {
+                    truncate(term, *length);
+                }
+            }
+            Filter::Trim => {
+                // Java's `trim` for the ends of a token: everything that `Character.isWhitespace` says.
+                let trimmed = term.trim_matches(is_java_whitespace);
+                if trimmed.len() < term.len() {
+                    *term = trimmed.to_string();
+                }
+            }
+            Filter::Reverse => *term = term.chars().rev().collect(),
+            Filter::KeywordMarker(words) => *keyword |= words.contains(term),
+            Filter::KeywordPattern(pattern) => {
+                *keyword |= pattern.find(term).is_some_and(|found| found.len() == term.len());
+            }
+            Filter::StemmerOverride(rules) => {
+                if !*keyword && let Some(stem) = rules.get(term.as_str()) {
+                    term.clear();
+                    term.push_str(stem);
+                    *keyword = true;
+                }
+            }
+            Filter::PatternReplace { pattern, replacement, all } => {
+                if let Some(replaced) = replacement.replace(pattern, term, *all) {
+                    *term = replaced;
+                }
+            }
+            Filter::Normalization(_, rewrite) => rewrite(term),
+            Filter::Stem(_, stem) => {
+                if !*keyword {
+                    stem(term);
+                }
+            }
             Filter::Snowball(stemmer) => {
                 // A borrowed answer is the word itself.
-                if let Cow::Owned(stemmed) = stemmer.stem(term) {
+                if !*keyword && let Cow::Owned(stemmed) = stemmer.stem(term) {
                     *term = stemmed;
                 }
             }
         }
-        // Lucene would index an empty term; nothing could ask for it.
-        !term.is_empty()
+        true
     }
 }
 
 /// Rewrites each character; no work where none changes.
-fn map_chars(term: &mut String, map: impl Fn(char) -> char) {
+pub(super) fn map_chars(term: &mut String, map: impl Fn(char) -> char) {
     if term.chars().any(|c| map(c) != c) {
         *term = term.chars().map(map).collect();
     }
 }
 
-/// Java's `Character.toLowerCase`: always one character for one.
-fn simple_lowercase(c: char) -> char {
-    if c.is_ascii() {
-        return c.to_ascii_lowercase();
+/// A dot above (U+0307) that follows I makes it an i, with other marks between them or none.
+fn turkish_lowercase(term: &mut String) {
+    let chars: Vec<char> = term.chars().collect();
+    let mut lower = String::with_capacity(term.len());
+    let mut after_i = false;
+    for (at, &c) in chars.iter().enumerate() {
+        match c {
+            'I' => {
+                let rest = chars.get(at + 1..).unwrap_or_default();
+                let dotted =
+                    rest.iter().take_while(|&&c| super::categories::EXTENDERS.contains(c)).any(|&c| c == '\u{307}');
+                lower.push(if dotted { 'i' } else { 'ı' });
+                after_i = true;
+                continue;
+            }
+            '\u{307}' if after_i => {
+                after_i = false;
+                continue;
+            }
+            'İ' => lower.push('i'),
+            _ => lower.push(simple_lowercase(c)),
+        }
+        after_i &= super::categories::EXTENDERS.contains(c);
     }
-    c.to_lowercase().next().unwrap_or(c)
-}
-
-fn turkish_lowercase(c: char) -> char {
-    match c {
-        'I' => 'ı',
-        'İ' => 'i',
-        _ => simple_lowercase(c),
-    }
+    *term = lower;
 }
 
 fn greek_lowercase(c: char) -> char {
@@ -134,21 +247,40 @@ fn greek_lowercase(c: char) -> char {
     }
 }
 
-fn ascii_digit(c: char) -> char {
-    let zero = match c {
-        '\u{660}'..='\u{669}' => 0x660,
-        '\u{6f0}'..='\u{6f9}' => 0x6f0,
-        '\u{966}'..='\u{96f}' => 0x966,
-        '\u{be6}'..='\u{bef}' => 0xbe6,
-        _ => return c,
-    };
-    char::from_digit(u32::from(c) - zero, 10).unwrap_or(c)
+fn irish_lowercase(term: &mut String) {
+    let mut chars = term.chars();
+    let prothesis = matches!(chars.next(), Some('n' | 't'))
+        && matches!(chars.next(), Some('A' | 'E' | 'I' | 'O' | 'U' | 'Á' | 'É' | 'Í' | 'Ó' | 'Ú'));
+    if prothesis {
+        term.insert(1, '-');
+    }
+    map_chars(term, simple_lowercase);
 }
 
-fn elide(term: &mut String, articles: &[&str]) {
+fn ascii_digit(c: char) -> char {
+    if c.is_ascii() {
+        return c;
+    }
+    digit_value(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c)
+}
+
+fn truncate(term: &mut String, length: u32) {
+    let mut left = length;
+    let mut end = 0;
+    for c in term.chars() {
+        let width = if c.len_utf16() == 2 { 2 } else { 1 };
+        if width > left {
+            break;
+        }
+        left -= width;
+        end += c.len_utf8();
+    }
+    term.truncate(end);
+}
+
+fn elide(term: &mut String, articles: &WordSet) {
     let Some(at) = term.find(['\'', '’']) else { return };
-    let article = term[..at].to_lowercase();
-    if articles.contains(&article.as_str()) {
+    if articles.contains(&term[..at]) {
         let apostrophe_len = if term.as_bytes().get(at) == Some(&b'\'') { 1 } else { '’'.len_utf8() };
         term.drain(..at + apostrophe_len);
     }

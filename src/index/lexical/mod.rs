@@ -5,16 +5,40 @@
 //! Read next: [`analyzers`] (what a term is), [`fields`] (what a searcher knows of a field), [`bm25`], [`top_k`].
 
 pub mod analyzers;
+pub mod registry;
+
+mod built_in;
+mod definitions;
+
+mod char_filters;
+mod html_strip;
+
+mod path_hierarchy;
+mod tokenizers;
+
+mod filters;
+mod folding;
+mod normalizations;
+mod porter;
+mod stemmers;
+mod stopwords;
+pub mod stream;
+mod stream_filters;
+
+pub mod analyze;
+pub mod graph;
+
+mod categories;
+mod java_regex;
+
 pub mod bm25;
 pub mod collector;
 pub mod encoded_tokens;
 pub mod fields;
-mod filters;
-mod porter;
-mod stopwords;
-mod tokenizers;
 pub mod top_k;
 
 pub use analyzers::{Analyzer, Token};
 pub use bm25::Bm25Params;
 pub use fields::{FieldKind, FieldTable, LexicalField};
+pub use graph::{GraphStep, TokenGraph};
+pub use registry::{Analyzers, Part};

@@ -1,80 +1,154 @@
 //! Text to raw words: Lucene's tokenizers. Next: [`super::filters`].
+//!
+//! Most cut the text into ranges ([`Tokenizer::for_each_word`]), which is what the fast path takes. `path_hierarchy` makes
+//! terms of its own ([`super::path_hierarchy`]).
 
+use regex::Regex;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::categories::{
+    CharSet, DIGITS, EXTENDERS, HAN, HANGUL, HIRAGANA, KATAKANA, LETTERS, NUMERIC_COMPANIONS, is_java_whitespace,
+};
+use super::path_hierarchy::PathHierarchy;
+use super::stream::TokenKind;
+
 /// Lucene's limit for a token of `standard`, `letter` and `whitespace`, in UTF-16 units; longer ones are cut into pieces.
-const MAX_TOKEN_LENGTH: usize = 255;
+pub(super) const MAX_TOKEN_LENGTH: usize = 255;
 
 /// How a text is cut into words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Tokenizer {
-    /// Words by UAX #29, as Lucene's `StandardTokenizer`.
-    Standard,
+    /// Words by UAX #29, as Lucene's `StandardTokenizer`, cut to this length.
+    Standard(usize),
     /// Runs of letters.
     Letter,
-    /// What stands between white space.
-    Whitespace,
+    /// What stands between white space, cut to this length.
+    Whitespace(usize),
     /// The whole text is one token.
     Keyword,
+    /// What stands between matches.
+    Split(Regex),
+    /// What a group of each match holds.
+    Match(Regex, usize),
+    /// What stands between characters of a set, cut to this length.
+    CharGroup(CharGroup, usize),
+    /// Substrings, by their length in characters.
+    NGram { min: usize, max: usize, chars: Option<CharGroup>, edges_only: bool },
+    /// A path and the paths above it.
+    PathHierarchy(PathHierarchy),
+}
+
+/// Characters by class or by name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CharGroup {
+    pub(super) sets: Vec<CharSet>,
+    pub(super) white_space: bool,
+    pub(super) chars: String,
+}
+
+impl CharGroup {
+    pub(super) fn contains(&self, c: char) -> bool {
+        self.sets.iter().any(|set| set.contains(c))
+            || (self.white_space && is_java_whitespace(c))
+            || self.chars.contains(c)
+    }
 }
 
 impl Tokenizer {
-    /// Calls `visit(start, end)` with the byte range of each word, in order.
-    pub(super) fn for_each_word(self, text: &str, mut visit: impl FnMut(usize, usize)) {
+    pub(super) const STANDARD: Tokenizer = Tokenizer::Standard(MAX_TOKEN_LENGTH);
+    pub(super) const WHITESPACE: Tokenizer = Tokenizer::Whitespace(MAX_TOKEN_LENGTH);
+
+    /// Calls `visit(start, end)` with the byte range of each word, in order. Nothing for `path_hierarchy`.
+    pub(super) fn for_each_word(&self, text: &str, mut visit: impl FnMut(usize, usize)) {
         match self {
-            Tokenizer::Standard => standard_words(text, &mut visit),
-            Tokenizer::Letter => runs_of(text, char::is_alphabetic, &mut visit),
-            Tokenizer::Whitespace => runs_of(text, |c| !is_java_whitespace(c), &mut visit),
-            Tokenizer::Keyword if text.is_empty() => {}
+            Tokenizer::Standard(max_len) => standard_words(text, *max_len, &mut visit),
+            Tokenizer::Letter => runs_of(text, |c| LETTERS.contains(c), MAX_TOKEN_LENGTH, &mut visit),
+            Tokenizer::Whitespace(max_len) => runs_of(text, |c| !is_java_whitespace(c), *max_len, &mut visit),
             Tokenizer::Keyword => visit(0, text.len()),
+            Tokenizer::Split(pattern) => {
+                let mut from = 0;
+                for found in pattern.find_iter(text) {
+                    if found.start() > from {
+                        visit(from, found.start());
+                    }
+                    from = found.end();
+                }
+                if from < text.len() {
+                    visit(from, text.len());
+                }
+            }
+            Tokenizer::Match(pattern, group) => {
+                let groups = pattern.captures_iter(text).filter_map(|captures| captures.get(*group));
+                groups.filter(|found| !found.is_empty()).for_each(|found| visit(found.start(), found.end()));
+            }
+            Tokenizer::CharGroup(separators, max_len) => {
+                runs_of(text, |c| !separators.contains(c), *max_len, &mut visit);
+            }
+            Tokenizer::NGram { min, max, chars, edges_only } => {
+                let belongs = |c| chars.as_ref().is_none_or(|chars| chars.contains(c));
+                runs_of(text, belongs, usize::MAX, &mut |start, end| {
+                    grams(&text[start..end], *min, *max, *edges_only, &mut |from, to| visit(start + from, start + to));
+                });
+            }
+            Tokenizer::PathHierarchy(_) => {}
+        }
+    }
+
+    /// Lucene's type of a word that this tokenizer cut.
+    pub(super) fn kind(&self, word: &str) -> TokenKind {
+        if matches!(self, Tokenizer::Standard(_)) { standard_kind(word) } else { TokenKind::Word }
+    }
+}
+
+/// Substrings of `min..=max` characters, by place, then by length.
+pub(super) fn grams(text: &str, min: usize, max: usize, edges_only: bool, visit: &mut impl FnMut(usize, usize)) {
+    let mut bounds: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    bounds.push(text.len());
+    for start in 0..bounds.len().saturating_sub(1) {
+        for length in min.max(1)..=max.min(bounds.len() - 1 - start) {
+            visit(bounds[start], bounds[start + length]);
+        }
+        if edges_only {
+            return;
         }
     }
 }
 
-/// Java's `Character.isWhitespace`: Unicode's spaces without the non-breaking ones, and the separators of ASCII.
-fn is_java_whitespace(c: char) -> bool {
-    match c {
-        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{85}' => false,
-        '\u{1c}'..='\u{1f}' => true,
-        _ => c.is_whitespace(),
-    }
-}
-
-fn runs_of(text: &str, belongs: impl Fn(char) -> bool, visit: &mut impl FnMut(usize, usize)) {
+fn runs_of(text: &str, belongs: impl Fn(char) -> bool, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
     let mut run_start = None;
     for (at, c) in text.char_indices() {
         match (belongs(c), run_start) {
             (true, None) => run_start = Some(at),
             (false, Some(start)) => {
-                cut_long(text, start, at, visit);
+                cut_long(text, start, at, max_len, visit);
                 run_start = None;
             }
             (true, Some(_)) | (false, None) => {}
         }
     }
     if let Some(start) = run_start {
-        cut_long(text, start, text.len(), visit);
+        cut_long(text, start, text.len(), max_len, visit);
     }
 }
 
 /// PERF: white space of ASCII always separates words, so that the text is cut there first; pure ASCII pieces, which are
 /// most, then take the segmenter's fast path even in a text that has other characters.
-fn standard_words(text: &str, visit: &mut impl FnMut(usize, usize)) {
+fn standard_words(text: &str, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
     if text.is_ascii() {
-        standard_words_in(text, 0, text, visit);
+        standard_words_in(text, 0, text, max_len, visit);
         return;
     }
     let mut offset = 0;
     for piece in text.split_inclusive(|c: char| c.is_ascii_whitespace()) {
-        standard_words_in(piece, offset, text, visit);
+        standard_words_in(piece, offset, text, max_len, visit);
         offset += piece.len();
     }
 }
 
-fn standard_words_in(piece: &str, offset: usize, text: &str, visit: &mut impl FnMut(usize, usize)) {
+fn standard_words_in(piece: &str, offset: usize, text: &str, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
     if piece.is_ascii() {
         for (at, word) in piece.unicode_word_indices() {
-            cut_long(text, offset + at, offset + at + word.len(), visit);
+            cut_long(text, offset + at, offset + at + word.len(), max_len, visit);
         }
         return;
     }
@@ -89,7 +163,7 @@ fn standard_words_in(piece: &str, offset: usize, text: &str, visit: &mut impl Fn
                 continue;
             }
             Some((pending_start, pending_end)) => {
-                cut_long(text, pending_start, pending_end, visit);
+                cut_long(text, pending_start, pending_end, max_len, visit);
                 pending = None;
             }
             None => {}
@@ -97,28 +171,45 @@ fn standard_words_in(piece: &str, offset: usize, text: &str, visit: &mut impl Fn
         if is_complex {
             pending = Some((start, end));
         } else if is_standard_word(word) {
-            cut_long(text, start, end, visit);
+            cut_long(text, start, end, max_len, visit);
         }
     }
     if let Some((start, end)) = pending {
-        cut_long(text, start, end, visit);
+        cut_long(text, start, end, max_len, visit);
     }
 }
 
 /// Whether Lucene's grammar makes a token of this segment: it holds a letter, a decimal digit, or an emoji.
 fn is_standard_word(segment: &str) -> bool {
-    segment.chars().any(|c| c.is_alphabetic() || is_decimal_digit(c) || is_pictograph(c))
+    segment.chars().any(|c| c.is_alphabetic() || DIGITS.contains(c) || is_pictograph(c))
 }
 
-/// General category Nd: numeric characters without letters' numerals, superscripts, fractions and enclosed numbers.
-fn is_decimal_digit(c: char) -> bool {
-    c.is_ascii_digit()
-        || (c > '\u{ff}'
-            && c.is_numeric()
-            && !matches!(c, '\u{2070}'..='\u{218b}' | '\u{2460}'..='\u{24ff}' | '\u{2776}'..='\u{2793}'
-                | '\u{3007}'..='\u{33ff}' | '\u{9f4}'..='\u{9f9}' | '\u{b72}'..='\u{b77}' | '\u{bf0}'..='\u{bf2}'
-                | '\u{c78}'..='\u{c7e}' | '\u{d58}'..='\u{d5e}' | '\u{d70}'..='\u{d78}' | '\u{f2a}'..='\u{f33}'
-                | '\u{1369}'..='\u{137c}' | '\u{17f0}'..='\u{17f9}'))
+/// The type that `StandardTokenizer` gives a word.
+fn standard_kind(word: &str) -> TokenKind {
+    let Some(first) = word.chars().next() else { return TokenKind::Alphanum };
+    let all = |set: &CharSet| word.chars().all(|c| set.contains(c) || EXTENDERS.contains(c));
+    let is_number = |c: char| DIGITS.contains(c) || NUMERIC_COMPANIONS.contains(c);
+    if word.chars().any(|c| DIGITS.contains(c)) && word.chars().all(is_number) {
+        return if word.contains('\u{20e3}') { TokenKind::Emoji } else { TokenKind::Num };
+    }
+    if word.is_ascii() {
+        return TokenKind::Alphanum;
+    }
+    if is_south_east_asian(first) {
+        TokenKind::SoutheastAsian
+    } else if HAN.contains(first) {
+        TokenKind::Ideographic
+    } else if HIRAGANA.contains(first) && all(&HIRAGANA) {
+        TokenKind::Hiragana
+    } else if all(&KATAKANA) {
+        TokenKind::Katakana
+    } else if all(&HANGUL) {
+        TokenKind::Hangul
+    } else if word.chars().any(is_pictograph) && !word.chars().any(|c| LETTERS.contains(c)) {
+        TokenKind::Emoji
+    } else {
+        TokenKind::Alphanum
+    }
 }
 
 /// Scripts of line-break class SA, which are written without spaces between words.
@@ -149,15 +240,15 @@ fn is_pictograph(c: char) -> bool {
         | '\u{1f947}'..='\u{1faff}' | '\u{1fc00}'..='\u{1fffd}')
 }
 
-/// Reports `text[start..end]`, in pieces of [`MAX_TOKEN_LENGTH`] where it is longer.
-fn cut_long(text: &str, start: usize, end: usize, visit: &mut impl FnMut(usize, usize)) {
-    if end - start <= MAX_TOKEN_LENGTH {
+/// Reports `text[start..end]`, in pieces of `max_len` UTF-16 units where it is longer.
+fn cut_long(text: &str, start: usize, end: usize, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
+    if end - start <= max_len {
         visit(start, end);
         return;
     }
     let (mut piece_start, mut units) = (start, 0);
     for (at, c) in text[start..end].char_indices() {
-        if units + c.len_utf16() > MAX_TOKEN_LENGTH {
+        if units > 0 && units + c.len_utf16() > max_len {
             visit(piece_start, start + at);
             (piece_start, units) = (start + at, 0);
         }

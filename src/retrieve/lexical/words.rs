@@ -81,11 +81,14 @@ impl LexicalSearcher {
 
 /// The tokens of a query's text in a field; the whole text for a field that is not analysed.
 pub(super) fn tokens(field: &LexicalField, analyzer: Option<&str>, text: &str) -> Result<Vec<Token>> {
-    let whole = || vec![Token { term: text.trim().to_string(), position: 0, start: 0, end: text.len() }];
+    let whole =
+        || vec![Token { term: text.trim().to_string(), position: 0, position_length: 1, start: 0, end: text.len() }];
     Ok(match (analyzer, &field.kind) {
         (Some(name), FieldKind::Text { .. } | FieldKind::Keyword) => Analyzer::named(name)?.tokens(text),
         (None, FieldKind::Text { search_analyzer, .. }) => search_analyzer.tokens(text),
-        (None, FieldKind::Keyword) => vec![Token { term: text.to_string(), position: 0, start: 0, end: text.len() }],
+        (None, FieldKind::Keyword) => {
+            vec![Token { term: text.to_string(), position: 0, position_length: 1, start: 0, end: text.len() }]
+        }
         (
             _,
             FieldKind::Long

@@ -1,0 +1,129 @@
+//! The analyzers that need no definition, and what they are made of when they are configured.
+//!
+//! `english` is the original Porter stemmer with Lucene's 33 stop words. The other languages take Lucene's stop words and its
+//! stemmer: Snowball for most, lighter ones ([`super::stemmers`]) for French, German, Italian, Portuguese, Spanish and Arabic. Known to
+//! differ: `dutch` (an older Snowball algorithm in Lucene) and `greek` (a stemmer of Lucene's own).
+
+use frostem::{Algorithm, Stemmer};
+
+use super::analyzers::Chain;
+use super::filters::{FRENCH_ARTICLES, Filter, ITALIAN_ARTICLES};
+use super::stemmers;
+use super::stopwords::{self, WordSet};
+use super::tokenizers::Tokenizer;
+use crate::error::{Error, Result};
+
+/// What a configuration may change in a language's analyzer.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    /// In place of the language's own.
+    pub(super) stopwords: Option<WordSet>,
+    /// Words that are not stemmed.
+    pub(super) stem_exclusion: WordSet,
+}
+
+/// The parts of the analyzer of this name, as it is without configuration.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an unknown name.
+pub(super) fn chain(name: &str) -> Result<Chain> {
+    configured(name, Options::default())
+}
+
+/// The parts of a configured analyzer.
+///
+/// # Errors
+/// As [`chain`].
+pub(super) fn configured(name: &str, options: Options) -> Result<Chain> {
+    let (tokenizer, filters) = match name {
+        "standard" => (Tokenizer::STANDARD, with_stop(options.stopwords)),
+        "simple" => (Tokenizer::Letter, vec![Filter::Lowercase]),
+        "whitespace" => (Tokenizer::WHITESPACE, vec![]),
+        "keyword" => (Tokenizer::Keyword, vec![]),
+        "stop" => (Tokenizer::Letter, with_stop(Some(options.stopwords.unwrap_or_else(stopwords::english)))),
+        _ => (Tokenizer::STANDARD, language_filters(name, options)?),
+    };
+    Ok(Chain::words(tokenizer, filters))
+}
+
+fn with_stop(stopwords: Option<WordSet>) -> Vec<Filter> {
+    let stop = stopwords.filter(|words| !words.is_empty()).map(Filter::Stop);
+    [Filter::Lowercase].into_iter().chain(stop).collect()
+}
+
+/// A language's filters: what comes before the stop words, what between them and the stemmer, the stemmer.
+struct Language {
+    before: Vec<Filter>,
+    between: Vec<Filter>,
+    stem: Filter,
+}
+
+impl Language {
+    fn new(stem: Filter) -> Self {
+        Self { before: vec![Filter::Lowercase], between: Vec::new(), stem }
+    }
+
+    fn before(mut self, filters: Vec<Filter>) -> Self {
+        self.before = filters;
+        self
+    }
+
+    fn between(mut self, filters: Vec<Filter>) -> Self {
+        self.between = filters;
+        self
+    }
+}
+
+fn language(name: &str) -> Option<Language> {
+    let snowball = |algorithm| Language::new(Filter::Snowball(Stemmer::new(algorithm)));
+    let elision = |articles: &[&str]| Filter::Elision(WordSet::new(articles.iter().copied(), true));
+    Some(match name {
+        "arabic" => Language::new(Filter::Stem("arabic", stemmers::arabic::stem))
+            .before(vec![Filter::Lowercase, Filter::DecimalDigits])
+            .between(vec![Filter::Normalization("arabic_normalization", stemmers::arabic::normalize)]),
+        "danish" => snowball(Algorithm::Danish),
+        "dutch" => snowball(Algorithm::Dutch),
+        "english" => Language::new(Filter::PORTER).before(vec![Filter::EnglishPossessive, Filter::Lowercase]),
+        "finnish" => snowball(Algorithm::Finnish),
+        "french" => Language::new(Filter::Stem("light_french", stemmers::french::light))
+            .before(vec![elision(FRENCH_ARTICLES), Filter::Lowercase]),
+        "german" => Language::new(Filter::Stem("light_german", stemmers::german::light))
+            .between(vec![Filter::Normalization("german_normalization", stemmers::german::normalize)]),
+        "greek" => snowball(Algorithm::Greek).before(vec![Filter::GreekLowercase]),
+        "hungarian" => snowball(Algorithm::Hungarian),
+        "italian" => Language::new(Filter::Stem("light_italian", stemmers::italian::light))
+            .before(vec![elision(ITALIAN_ARTICLES), Filter::Lowercase]),
+        "norwegian" => snowball(Algorithm::Norwegian),
+        "portuguese" => Language::new(Filter::Stem("light_portuguese", stemmers::portuguese::light)),
+        "romanian" => snowball(Algorithm::Romanian),
+        "russian" => snowball(Algorithm::Russian),
+        "spanish" => Language::new(Filter::Stem("light_spanish", stemmers::spanish::light)),
+        "swedish" => snowball(Algorithm::Swedish),
+        "tamil" => snowball(Algorithm::Tamil).before(vec![Filter::Lowercase, Filter::DecimalDigits]),
+        "turkish" => snowball(Algorithm::Turkish).before(vec![Filter::Apostrophe, Filter::TurkishLowercase]),
+        _ => return None,
+    })
+}
+
+fn language_filters(name: &str, options: Options) -> Result<Vec<Filter>> {
+    let Some(Language { before, between, stem }) = language(name) else {
+        return Err(Error::unsupported(format!(
+            "analyzer [{name}] is not supported (known: {})",
+            crate::schema::ANALYZERS.join(", ")
+        )));
+    };
+    let own = || WordSet::new(stopwords::of_language(name).unwrap_or_default(), false);
+    let mut filters = before;
+    filters.push(Filter::Stop(options.stopwords.unwrap_or_else(own)));
+    let exclusion = (!options.stem_exclusion.is_empty()).then_some(Filter::KeywordMarker(options.stem_exclusion));
+    // German normalises behind the exclusion, Arabic before it.
+    if name == "arabic" {
+        filters.extend(between);
+        filters.extend(exclusion);
+    } else {
+        filters.extend(exclusion);
+        filters.extend(between);
+    }
+    filters.push(stem);
+    Ok(filters)
+}
