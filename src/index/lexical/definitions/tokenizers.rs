@@ -2,7 +2,7 @@
 
 use super::Params;
 use crate::error::{Error, Result};
-use crate::index::lexical::categories::CharSet;
+use crate::index::lexical::categories::{DIGITS, LETTERS, PUNCTUATION, SYMBOLS};
 use crate::index::lexical::filters::Filter;
 use crate::index::lexical::java_regex;
 use crate::index::lexical::path_hierarchy::PathHierarchy;
@@ -118,11 +118,11 @@ fn token_chars(params: &Params<'_>) -> Result<Option<CharGroup>> {
     let mut group = CharGroup::default();
     for name in &names {
         match name.to_lowercase().as_str() {
-            "letter" => group.sets.push(CharSet::new(r"\p{L}")),
-            "digit" => group.sets.push(CharSet::new(r"\p{Nd}")),
+            "letter" => group.sets.push(LETTERS.clone()),
+            "digit" => group.sets.push(DIGITS.clone()),
             "whitespace" => group.white_space = true,
-            "punctuation" => group.sets.push(CharSet::new(r"\p{P}")),
-            "symbol" => group.sets.push(CharSet::new(r"\p{S}")),
+            "punctuation" => group.sets.push(PUNCTUATION.clone()),
+            "symbol" => group.sets.push(SYMBOLS.clone()),
             "custom" => {
                 let custom = custom
                     .as_ref()
@@ -144,11 +144,11 @@ fn char_group(params: &Params<'_>) -> Result<CharGroup> {
     for item in params.lines("tokenize_on_chars")?.unwrap_or_default() {
         let mut chars = item.chars();
         match (item.as_str(), chars.next(), chars.next()) {
-            ("letter", ..) => group.sets.push(CharSet::new(r"\p{L}")),
-            ("digit", ..) => group.sets.push(CharSet::new(r"\p{Nd}")),
+            ("letter", ..) => group.sets.push(LETTERS.clone()),
+            ("digit", ..) => group.sets.push(DIGITS.clone()),
             ("whitespace", ..) => group.white_space = true,
-            ("punctuation", ..) => group.sets.push(CharSet::new(r"\p{P}")),
-            ("symbol", ..) => group.sets.push(CharSet::new(r"\p{S}")),
+            ("punctuation", ..) => group.sets.push(PUNCTUATION.clone()),
+            ("symbol", ..) => group.sets.push(SYMBOLS.clone()),
             (_, Some('\\'), Some(escaped)) if chars.next().is_none() || escaped == 'u' => {
                 group.chars.push(match escaped {
                     'n' => '\n',
