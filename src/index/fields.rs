@@ -17,7 +17,7 @@ use super::dense::{Element, IndexKind, Similarity, VECTOR_FIELD_TYPE, VectorFiel
 use super::document_tree::DocumentTree;
 use super::lexical::encoded_tokens::ENCODED_TOKENS_TOKENIZER;
 use super::lexical::fields::{EngineFields, FieldExtra};
-use super::lexical::{self, Analyzer, Bm25Params, FieldTable, LexicalField};
+use super::lexical::{self, Analyzer, Analyzers, Bm25Params, FieldTable, LexicalField};
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::models::ModelFingerprint;
@@ -64,6 +64,8 @@ pub(crate) struct IndexFields {
     pub(crate) semantic: Vec<usize>,
     /// The places of the fields that have one value for all documents.
     pub(crate) constants: Vec<usize>,
+    /// Those of the settings, and the built-in ones.
+    pub(crate) analyzers: Analyzers,
     /// `_source.includes` and `_source.excludes`.
     source_filter: Option<SourceMapping>,
     by_path: FxHashMap<String, usize>,
@@ -251,6 +253,7 @@ impl IndexFields {
             })
         };
         let flattened = definition.flattened()?;
+        let analyzers = Analyzers::new(&definition.settings.index)?;
         let mut mapped = Vec::new();
         for field in flattened.fields {
             let mut places = field_entries(&field, models)?.into_iter().map(|entry| find(entry.name()));
@@ -258,11 +261,11 @@ impl IndexFields {
             let keyed = places.next().transpose()?;
             #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is analysed")]
             let (analyzer, normalizer) = match &field.kind {
-                FieldKind::Text(text) => (Some(text_analyzer(definition, &text.analyzer, text.shape)?), None),
+                FieldKind::Text(text) => (Some(text_analyzer(&analyzers, &text.analyzer, text.shape)?), None),
                 FieldKind::TokenCount { analyzer, .. } => {
-                    (Some(text_analyzer(definition, analyzer, TextShape::Words)?), None)
+                    (Some(text_analyzer(&analyzers, analyzer, TextShape::Words)?), None)
                 }
-                FieldKind::Keyword { normalizer: Some(name), .. } => (None, Some(normalizer(definition, name)?)),
+                FieldKind::Keyword { normalizer: Some(name), .. } => (None, Some(analyzers.normalizer(name)?)),
                 _ => (None, None),
             };
             mapped.push(IndexField {
@@ -286,6 +289,7 @@ impl IndexFields {
         }
         let tree = DocumentTree::new(definition, &mapped, &flattened.nested, &flattened.aliases);
         Ok(Self {
+            analyzers,
             id: find(ID_FIELD)?,
             hash: find(HASH_FIELD)?,
             source: find(SOURCE_FIELD)?,
@@ -341,13 +345,14 @@ impl IndexFields {
         let mut table = FieldTable::new(Some(self.id));
         for (path, idx) in &self.by_path {
             let Some(mapped) = self.mapped.get(*idx) else { continue };
-            for (name, field) in lexical_fields(definition, path, mapped)? {
+            for (name, field) in lexical_fields(&self.analyzers, path, mapped)? {
                 table.insert(name, field);
             }
         }
         for (name, field) in [(ROUTING_FIELD, self.routing), (IGNORED_FIELD, self.ignored)] {
             table.insert(name, LexicalField::new(field, lexical::FieldKind::Keyword, true, true));
         }
+        table.set_analyzers(self.analyzers.clone());
         table.set_engine(EngineFields { field_names: Some(self.field_names), nested_path: Some(self.nested_path) });
         table.set_objects(self.objects.clone(), self.tree.nested_paths().to_vec());
         table.set_defaults(default_fields(definition, &table)?);
@@ -378,19 +383,15 @@ fn exists_by_name(kind: &FieldKind) -> bool {
 }
 
 /// A field of the mapping as queries see it, under its name or an alias's.
-fn lexical_fields(
-    definition: &IndexDefinition,
-    path: &str,
-    mapped: &IndexField,
-) -> Result<Vec<(String, LexicalField)>> {
+fn lexical_fields(analyzers: &Analyzers, path: &str, mapped: &IndexField) -> Result<Vec<(String, LexicalField)>> {
     let Some(field) = mapped.field else { return Ok(Vec::new()) };
     let mut extra = FieldExtra { mapping: Some(mapped.definition.clone()), ..FieldExtra::default() };
     let (kind, indexed, fast) = match &mapped.definition.kind {
         FieldKind::Text(text) => {
             if text.search_quote_analyzer != text.search_analyzer {
-                extra.search_quote_analyzer = Some(text_analyzer(definition, &text.search_quote_analyzer, text.shape)?);
+                extra.search_quote_analyzer = Some(text_analyzer(analyzers, &text.search_quote_analyzer, text.shape)?);
             }
-            (text_kind(definition, text, mapped)?, text.indexed, false)
+            (text_kind(analyzers, text, mapped)?, text.indexed, false)
         }
         FieldKind::Keyword { indexed, fast, .. } => {
             extra.normalizer.clone_from(&mapped.normalizer);
@@ -426,26 +427,17 @@ fn lexical_fields(
     Ok(vec![(path.to_string(), LexicalField { field, kind, indexed, fast, extra })])
 }
 
-/// An analyzer of the index by its name.
-pub(crate) fn text_analyzer(_definition: &IndexDefinition, name: &str, shape: TextShape) -> Result<Analyzer> {
-    match shape {
-        TextShape::Words => Analyzer::named(name),
-        TextShape::Shingles(_) | TextShape::ShinglePrefixes(_) => {
-            Err(Error::unsupported("type search_as_you_type is not supported yet"))
-        }
-    }
+/// An analyzer of the index by its name, as a field's shape wants it.
+pub(crate) fn text_analyzer(analyzers: &Analyzers, name: &str, shape: TextShape) -> Result<Analyzer> {
+    let analyzer = analyzers.get(name)?;
+    Ok(match shape {
+        TextShape::Words => analyzer,
+        TextShape::Shingles(size) => analyzer.with_shingles(size),
+        TextShape::ShinglePrefixes(size) => analyzer.with_shingle_prefixes(size),
+    })
 }
 
-/// A normalizer of the index by its name.
-fn normalizer(_definition: &IndexDefinition, name: &str) -> Result<Analyzer> {
-    Err(Error::unsupported(format!("normalizer {name:?} is not supported yet")))
-}
-
-fn text_kind(
-    definition: &IndexDefinition,
-    text: &flatten::TextField,
-    mapped: &IndexField,
-) -> Result<lexical::FieldKind> {
+fn text_kind(analyzers: &Analyzers, text: &flatten::TextField, mapped: &IndexField) -> Result<lexical::FieldKind> {
     // A query's last word is a prefix already; only documents are cut into prefixes.
     let search_shape = match text.shape {
         TextShape::ShinglePrefixes(size) => TextShape::Shingles(size),
@@ -454,9 +446,9 @@ fn text_kind(
     Ok(lexical::FieldKind::Text {
         analyzer: match &mapped.analyzer {
             Some(analyzer) => analyzer.clone(),
-            None => text_analyzer(definition, &text.analyzer, text.shape)?,
+            None => text_analyzer(analyzers, &text.analyzer, text.shape)?,
         },
-        search_analyzer: text_analyzer(definition, &text.search_analyzer, search_shape)?,
+        search_analyzer: text_analyzer(analyzers, &text.search_analyzer, search_shape)?,
         bm25: Bm25Params::new(text.k1, text.b)?,
     })
 }

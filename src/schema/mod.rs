@@ -163,6 +163,8 @@ pub const ANALYZERS: &[&str] = &[
     "whitespace",
     "keyword",
     "stop",
+    "pattern",
+    "fingerprint",
     "english",
     "arabic",
     "danish",

@@ -11,7 +11,7 @@ use super::encoded_tokens;
 use super::filters::Filter;
 use super::graph::TokenGraph;
 use super::stream::{FilteredText, Stream, StreamToken, Utf16Offsets};
-use super::stream_filters::StreamFilter;
+use super::stream_filters::{Grams, StreamFilter};
 use super::tokenizers::Tokenizer;
 use crate::error::Result;
 
@@ -139,6 +139,26 @@ impl Analyzer {
     /// What the positions of two values of a field lie apart, where the field says nothing else.
     pub fn position_increment_gap(&self) -> u32 {
         self.0.chain.position_increment_gap
+    }
+
+    /// The same with its words joined in runs of so many (`_2gram` of `search_as_you_type`).
+    #[must_use]
+    pub fn with_shingles(&self, size: usize) -> Self {
+        self.and_then(StreamFilter::FixedShingles { size, trailing: false }, None)
+    }
+
+    /// The same with the first 1 to 20 letters of runs of so many words, shorter ones at the end (`_index_prefix`).
+    #[must_use]
+    pub fn with_shingle_prefixes(&self, size: usize) -> Self {
+        let prefixes = Grams { min: 1, max: 20, edges_only: true, keep_original: true };
+        self.and_then(StreamFilter::FixedShingles { size, trailing: true }, Some(StreamFilter::Grams(prefixes)))
+    }
+
+    fn and_then(&self, filter: StreamFilter, another: Option<StreamFilter>) -> Self {
+        let mut chain = self.0.chain.clone();
+        let steps = [Some(filter), another].into_iter().flatten().map(Step::Stream).collect();
+        chain.filters.push(("shingle".to_string(), steps));
+        Self::new(self.name(), chain)
     }
 
     pub(super) fn chain(&self) -> &Chain {

@@ -6,10 +6,12 @@
 
 use frostem::{Algorithm, Stemmer};
 
-use super::analyzers::Chain;
+use super::analyzers::{Chain, Step};
 use super::filters::{FRENCH_ARTICLES, Filter, ITALIAN_ARTICLES};
+use super::java_regex;
 use super::stemmers;
 use super::stopwords::{self, WordSet};
+use super::stream_filters::StreamFilter;
 use super::tokenizers::Tokenizer;
 use crate::error::{Error, Result};
 
@@ -41,9 +43,19 @@ pub(super) fn configured(name: &str, options: Options) -> Result<Chain> {
         "whitespace" => (Tokenizer::WHITESPACE, vec![]),
         "keyword" => (Tokenizer::Keyword, vec![]),
         "stop" => (Tokenizer::Letter, with_stop(Some(options.stopwords.unwrap_or_else(stopwords::english)))),
+        "pattern" => (Tokenizer::Split(java_regex::compile(r"\W+", "")?), with_stop(options.stopwords)),
+        "fingerprint" => {
+            let stop = options.stopwords.filter(|words| !words.is_empty()).map(Filter::Stop);
+            (Tokenizer::STANDARD, [Filter::Lowercase, Filter::AsciiFolding].into_iter().chain(stop).collect())
+        }
         _ => (Tokenizer::STANDARD, language_filters(name, options)?),
     };
-    Ok(Chain::words(tokenizer, filters))
+    let mut chain = Chain::words(tokenizer, filters);
+    if name == "fingerprint" {
+        let joined = StreamFilter::Fingerprint { separator: " ".to_string(), max_len: 255 };
+        chain.filters.push((name.to_string(), vec![Step::Stream(joined)]));
+    }
+    Ok(chain)
 }
 
 fn with_stop(stopwords: Option<WordSet>) -> Vec<Filter> {

@@ -95,14 +95,8 @@ impl Analyzers {
         if crate::schema::ANALYZERS.contains(&name) {
             return Analyzer::named(name);
         }
-        match name {
-            "default" | "default_search" => return Ok(self.default_analyzer()),
-            // Built in, and made of more than words.
-            "pattern" | "fingerprint" => {
-                let component = Component(BTreeMap::from([("type".to_string(), Value::String(name.to_string()))]));
-                return Builder { settings: &self.0.settings }.analyzer(name, &component);
-            }
-            _ => {}
+        if matches!(name, "default" | "default_search") {
+            return Ok(self.default_analyzer());
         }
         Err(Error::invalid_input(format!("analyzer [{name}] has not been configured in mappings")))
     }

@@ -52,13 +52,12 @@ fn options(params: &Params<'_>) -> Result<Options> {
 }
 
 fn fingerprint(params: &Params<'_>) -> Result<Chain> {
-    let stop = options(params)?.stopwords.filter(|words| !words.is_empty()).map(Filter::Stop);
-    let filters = [Filter::Lowercase, Filter::AsciiFolding].into_iter().chain(stop).collect();
-    let mut chain = Chain::words(Tokenizer::STANDARD, filters);
+    let mut chain = built_in::configured("fingerprint", options(params)?)?;
     let joined = StreamFilter::Fingerprint {
         separator: params.text("separator")?.unwrap_or_else(|| " ".to_string()),
         max_len: params.number("max_output_size", 255)?,
     };
+    chain.filters.pop();
     chain.filters.push(("fingerprint".to_string(), vec![Step::Stream(joined)]));
     Ok(chain)
 }

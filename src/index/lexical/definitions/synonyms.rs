@@ -61,6 +61,7 @@ fn analyzer_of_rules(before: &Chain) -> Result<Analyzer> {
                     StreamFilter::Fingerprint { .. }
                     | StreamFilter::Grams(_)
                     | StreamFilter::Shingles(_)
+                    | StreamFilter::FixedShingles { .. }
                     | StreamFilter::CommonGrams(_)
                     | StreamFilter::CjkBigrams(_)
                     | StreamFilter::PatternCapture { .. }

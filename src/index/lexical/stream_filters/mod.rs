@@ -53,6 +53,8 @@ pub(super) enum StreamFilter {
     Grams(Grams),
     /// `ShingleFilter`.
     Shingles(Shingles),
+    /// `FixedShingleFilter`: runs of exactly so many tokens; `trailing` ones go beyond the end.
+    FixedShingles { size: usize, trailing: bool },
     /// `CommonGramsFilter`.
     CommonGrams(CommonGrams),
     /// `CJKBigramFilter`.
@@ -104,6 +106,7 @@ impl StreamFilter {
             Self::Fingerprint { separator, max_len } => fingerprint(&mut stream, separator, *max_len),
             Self::Grams(grams) => grams.apply(&mut stream),
             Self::Shingles(shingles) => shingles.apply(&mut stream),
+            Self::FixedShingles { size, trailing } => shingle::fixed(&mut stream, *size, *trailing),
             Self::CommonGrams(grams) => grams.apply(&mut stream),
             Self::CjkBigrams(bigrams) => bigrams.apply(&mut stream),
             Self::PatternCapture { patterns, keep_original } => {

@@ -1,5 +1,7 @@
 //! `shingle`: neighbouring tokens joined.
 
+use std::collections::BTreeMap;
+
 use super::super::stream::{Stream, StreamToken, TokenKind, to_u32};
 
 /// Its parameters.
@@ -83,3 +85,72 @@ impl Shingles {
         slots
     }
 }
+
+/// Runs of exactly `size` positions, joined by spaces; holes are empty words. Every way through stacked tokens is one run.
+pub(super) fn fixed(stream: &mut Stream, size: usize, trailing: bool) {
+    let tokens = std::mem::take(&mut stream.tokens);
+    let mut position = 0_u64;
+    // The place at which each token begins, and those that begin at each place.
+    let mut places: Vec<u64> = Vec::with_capacity(tokens.len());
+    let mut starting: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (at, token) in tokens.iter().enumerate() {
+        position += u64::from(token.increment);
+        places.push(position);
+        starting.entry(position).or_default().push(at);
+    }
+    let mut end = tokens
+        .iter()
+        .zip(&places)
+        .map(|(token, place)| place + u64::from(token.position_length.max(1)))
+        .max()
+        .unwrap_or(0);
+    end += u64::from(stream.end_increment);
+    if trailing {
+        end = end.max(places.last().map_or(0, |last| last + u64::from(to_u32(size))));
+    }
+    let mut out: Vec<StreamToken> = Vec::new();
+    let mut last_place = 0;
+    for (at, (token, &place)) in tokens.iter().zip(&places).enumerate() {
+        let mut runs = vec![(vec![Some(at)], place + u64::from(token.position_length.max(1)))];
+        for _ in 1..size {
+            let mut longer = Vec::new();
+            for (run, next) in runs {
+                if next >= end {
+                    continue;
+                }
+                let Some(following) = starting.get(&next) else {
+                    let hole = run.iter().copied().chain([None]).collect();
+                    longer.push((hole, next + 1));
+                    continue;
+                };
+                for &following in following.iter().take(MAX_RUNS.saturating_sub(longer.len())) {
+                    let span = tokens.get(following).map_or(1, |token| u64::from(token.position_length.max(1)));
+                    longer.push((run.iter().copied().chain([Some(following)]).collect(), next + span));
+                }
+            }
+            runs = longer;
+        }
+        for (run, _) in runs {
+            let words: Vec<&str> = run
+                .iter()
+                .map(|word| word.and_then(|at| tokens.get(at)).map_or("", |token| token.term.as_str()))
+                .collect();
+            let last = run.iter().rev().flatten().next().and_then(|&at| tokens.get(at)).unwrap_or(token);
+            out.push(StreamToken {
+                term: words.join(" "),
+                start: token.start,
+                end: last.end.max(token.start),
+                increment: u32::try_from(place - last_place).unwrap_or(u32::MAX),
+                position_length: 1,
+                kind: TokenKind::Shingle,
+                keyword: false,
+            });
+            last_place = place;
+        }
+    }
+    stream.tokens = out;
+    stream.end_increment = 0;
+}
+
+/// How many runs may begin at one token.
+const MAX_RUNS: usize = 100;
