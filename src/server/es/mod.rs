@@ -4,17 +4,31 @@
 //! use it. A handler takes [`Params`](request::Params) and [`Body`](request::Body), answers an [`EsResponse`](response::EsResponse), and
 //! fails with an [`EsError`].
 
+mod absent;
 pub mod aggs;
+mod aliases;
+mod cat;
+mod cluster;
 pub mod error;
 pub(crate) mod filter_path;
+mod indices;
 mod info;
+mod maintenance;
+mod mappings;
 pub(crate) mod media;
+mod nodes;
+pub mod openapi;
 pub mod query_dsl;
 pub(crate) mod render;
 pub mod request;
 pub mod response;
 pub(crate) mod routes;
 pub mod search;
+mod security;
+mod settings;
+mod stats;
+mod summary;
+pub mod targets;
 
 use std::sync::Arc;
 
@@ -28,5 +42,19 @@ pub use response::EsResponse;
 
 /// Every route.
 pub(crate) fn routes() -> Router<Arc<AppState>> {
-    Router::new().merge(info::routes())
+    let groups = [
+        absent::routes(),
+        aliases::routes(),
+        cat::routes(),
+        cluster::routes(),
+        indices::routes(),
+        info::routes(),
+        maintenance::routes(),
+        mappings::routes(),
+        nodes::routes(),
+        security::routes(),
+        settings::routes(),
+        stats::routes(),
+    ];
+    groups.into_iter().fold(Router::new(), Router::merge)
 }

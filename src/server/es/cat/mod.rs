@@ -1,0 +1,434 @@
+//! `_cat`: tables for people, and JSON for programs that ask.
+
+mod table;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Extension, Router};
+
+use self::table::{Cell, Column, Table, column, extra};
+use super::nodes::{node_id, publish_address};
+use super::render::Rendering;
+use super::summary::{IndexSummary, health_of, summaries, totals};
+use super::targets::resolve;
+use super::{EsResponse, EsResult, Params, info};
+use crate::server::auth::now_millis;
+use crate::server::metrics::resident_bytes;
+use crate::server::state::AppState;
+use crate::store::catalog::IndicesOptions;
+use crate::store::shard::ShardStats;
+
+pub(super) use self::table::human_bytes;
+
+pub(super) fn routes() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/_cat", get(list))
+        .route("/_cat/indices", get(indices))
+        .route("/_cat/indices/{index}", get(indices))
+        .route("/_cat/health", get(health))
+        .route("/_cat/count", get(count))
+        .route("/_cat/count/{index}", get(count))
+        .route("/_cat/aliases", get(aliases))
+        .route("/_cat/aliases/{name}", get(aliases))
+        .route("/_cat/nodes", get(nodes))
+        .route("/_cat/master", get(master))
+        .route("/_cat/shards", get(shards))
+        .route("/_cat/shards/{index}", get(shards))
+        .route("/_cat/templates", get(templates))
+        .route("/_cat/templates/{name}", get(templates))
+        .route("/_cat/plugins", get(plugins))
+        .route("/_cat/allocation", get(allocation))
+        .route("/_cat/thread_pool", get(thread_pool))
+}
+
+async fn list(params: Params) -> EsResult<EsResponse> {
+    params.finish()?;
+    let mut text = "=^.^=\n".to_string();
+    for path in super::routes::operations().map(|operation| operation.path).filter(|path| path.starts_with("/_cat/")) {
+        text.push_str(path);
+        text.push('\n');
+    }
+    Ok(EsResponse::text(text))
+}
+
+/// The last step of the path, where it has one.
+type Last = Option<Path<String>>;
+
+/// What is known of the indices that a path names; all of them where it names none.
+async fn chosen(app: &Arc<AppState>, target: Last) -> EsResult<Vec<IndexSummary>> {
+    let worker = app.clone();
+    app.manage(move || match target {
+        None => summaries(&worker),
+        Some(Path(target)) => {
+            let found = resolve(&worker, &target, IndicesOptions::default())?;
+            found.iter().map(|index| IndexSummary::of(index)).collect()
+        }
+    })
+    .await
+}
+
+const INDICES: &[Column] = &[
+    column("health", "h", "current health status"),
+    column("status", "s", "open/close status"),
+    column("index", "i,idx", "index name"),
+    column("uuid", "id,uuid", "index uuid"),
+    column("pri", "p,shards.primary,shardsPrimary", "number of primary shards"),
+    column("rep", "r,shards.replica,shardsReplica", "number of replica shards"),
+    column("docs.count", "dc,docsCount", "available docs"),
+    column("docs.deleted", "dd,docsDeleted", "deleted docs"),
+    extra("creation.date", "cd", "index creation date (millisecond value)"),
+    extra("creation.date.string", "cds", "index creation date (as string)"),
+    column("store.size", "ss,storeSize", "store size of primaries & replicas"),
+    column("pri.store.size", "", "store size of primaries"),
+    column("dataset.size", "", "total size of dataset"),
+];
+
+async fn indices(
+    State(app): State<Arc<AppState>>,
+    target: Last,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let health = params.one_of("health", &["green", "yellow", "red"])?.map(str::to_string);
+    let mut table = Table::new(INDICES);
+    for index in chosen(&app, target).await? {
+        if health.as_deref().is_some_and(|health| health != index.health()) {
+            continue;
+        }
+        let number =
+            |of: fn(&ShardStats) -> u64| index.stats.as_ref().map_or(Cell::Missing, |stats| Cell::Number(of(stats)));
+        let size = index.stats.map_or(Cell::Missing, |stats| Cell::Bytes(stats.store_bytes));
+        table.row([
+            index.health().into(),
+            "open".into(),
+            index.name.as_str().into(),
+            index.uuid.as_str().into(),
+            Cell::Number(1),
+            Cell::Number(0),
+            number(|stats| stats.documents),
+            number(|stats| stats.deleted_documents),
+            Cell::Number(index.created_millis),
+            iso(index.created_millis).into(),
+            size.clone(),
+            size.clone(),
+            size,
+        ]);
+    }
+    table.answer(&params, &rendering)
+}
+
+fn iso(millis: u64) -> String {
+    let stamp = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    stamp.map_or_else(String::new, |stamp| format!("{stamp:.3}"))
+}
+
+const HEALTH: &[Column] = &[
+    column("epoch", "t,time", "seconds since 1970-01-01 00:00:00"),
+    column("timestamp", "ts,hms,hhmmss", "time in HH:MM:SS"),
+    column("cluster", "cl", "cluster name"),
+    column("status", "st", "health status"),
+    column("node.total", "nt,nodeTotal", "total number of nodes"),
+    column("node.data", "nd,nodeData", "number of nodes that can store data"),
+    column("shards", "t,sh,shards.total,shardsTotal", "total number of shards"),
+    column("pri", "p,shards.primary,shardsPrimary", "number of primary shards"),
+    column("relo", "r,shards.relocating,shardsRelocating", "number of relocating nodes"),
+    column("init", "i,shards.initializing,shardsInitializing", "number of initializing nodes"),
+    column("unassign", "u,shards.unassigned,shardsUnassigned", "number of unassigned shards"),
+    column("unassign.pri", "up,shards.unassigned.primary", "number of unassigned primary shards"),
+    column("pending_tasks", "pt,pendingTasks", "number of pending tasks"),
+    column("max_task_wait_time", "mtwt,maxTaskWaitTime", "wait time of longest task pending"),
+    column("active_shards_percent", "asp,activeShardsPercent", "active number of shards in percent"),
+];
+
+/// The two columns of the time, as `ts` wants them.
+fn clock() -> [Cell; 2] {
+    let seconds = now_millis() / 1000;
+    let of_day = seconds % 86_400;
+    let text = format!("{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60);
+    [Cell::Number(seconds), text.into()]
+}
+
+async fn health(
+    State(app): State<Arc<AppState>>,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    params.accept(&["ts"]);
+    let indices = chosen(&app, None).await?;
+    let num_indices = indices.len();
+    let mut table = Table::new(HEALTH);
+    let [epoch, timestamp] = clock();
+    table.row([
+        epoch,
+        timestamp,
+        app.options.cluster_name.as_str().into(),
+        health_of(&indices).into(),
+        Cell::Number(1),
+        Cell::Number(1),
+        Cell::count(num_indices),
+        Cell::count(num_indices),
+        Cell::Number(0),
+        Cell::Number(0),
+        Cell::Number(0),
+        Cell::Number(0),
+        Cell::Number(0),
+        "-".into(),
+        "100.0%".into(),
+    ]);
+    table.answer(&params, &rendering)
+}
+
+const COUNT: &[Column] = &[
+    column("epoch", "t,time", "seconds since 1970-01-01 00:00:00, that the count was executed"),
+    column("timestamp", "ts,hms", "time that the count was executed"),
+    column("count", "dc,docs.count,docsCount", "the document count"),
+];
+
+async fn count(
+    State(app): State<Arc<AppState>>,
+    target: Last,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let indices = chosen(&app, target).await?;
+    let mut table = Table::new(COUNT);
+    let [epoch, timestamp] = clock();
+    table.row([epoch, timestamp, Cell::Number(totals(&indices).documents)]);
+    table.answer(&params, &rendering)
+}
+
+const ALIASES: &[Column] = &[
+    column("alias", "a", "alias name"),
+    column("index", "i,idx", "index alias points to"),
+    column("filter", "f,fi", "filter"),
+    column("routing.index", "ri,routingIndex", "index routing"),
+    column("routing.search", "rs,routingSearch", "search routing"),
+    column("is_write_index", "w,isWriteIndex", "write index"),
+];
+
+async fn aliases(
+    State(app): State<Arc<AppState>>,
+    target: Last,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let mut table = Table::new(ALIASES);
+    let wanted: Option<Vec<String>> = target.map(|Path(names)| names.split(',').map(str::to_string).collect());
+    for alias in super::aliases::all(&app) {
+        if wanted.as_ref().is_some_and(|names| !names.iter().any(|name| super::filter_path::matches(name, &alias.name)))
+        {
+            continue;
+        }
+        let or_dash = |text: Option<String>| Cell::Text(text.unwrap_or_else(|| "-".to_string()));
+        table.row([
+            alias.name.into(),
+            alias.index.into(),
+            if alias.alias.filter.is_some() { "*".into() } else { "-".into() },
+            or_dash(alias.alias.index_routing),
+            or_dash(alias.alias.search_routing),
+            or_dash(alias.alias.is_write_index.map(|is_write| is_write.to_string())),
+        ]);
+    }
+    table.answer(&params, &rendering)
+}
+
+const NODES: &[Column] = &[
+    extra("id", "nodeId", "unique node id"),
+    extra("pid", "p", "process id"),
+    column("ip", "i", "ip address"),
+    extra("port", "po", "bound transport port"),
+    extra("http_address", "http", "bound http address"),
+    extra("version", "v", "es version"),
+    column("heap.percent", "hp,heapPercent", "used heap ratio"),
+    column("ram.percent", "rp,ramPercent", "used machine memory ratio"),
+    extra("ram.current", "rc,ramCurrent", "used memory of the process"),
+    column("cpu", "", "recent cpu usage"),
+    column("load_1m", "l", "1m load avg"),
+    column("load_5m", "l", "5m load avg"),
+    column("load_15m", "l", "15m load avg"),
+    column("node.role", "r,role,nodeRole", "m:master eligible node, d:data node, i:ingest node"),
+    column("master", "m", "*:current master"),
+    column("name", "n", "node name"),
+];
+
+async fn nodes(
+    State(app): State<Arc<AppState>>,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    params.accept(&["full_id"]);
+    let address = publish_address(&app);
+    let (host, port) = address.rsplit_once(':').unwrap_or((address.as_str(), ""));
+    let load = fs_err::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut load = load.split_whitespace().map(|one| one.parse().map_or(Cell::Missing, Cell::Float));
+    let mut next_load = || load.next().unwrap_or(Cell::Missing);
+    let resident = resident_bytes().and_then(|bytes| u64::try_from(bytes).ok());
+    let mut table = Table::new(NODES);
+    table.row([
+        node_id(&app).into(),
+        Cell::Number(u64::from(std::process::id())),
+        host.into(),
+        port.into(),
+        address.as_str().into(),
+        info::VERSION.into(),
+        Cell::Missing,
+        Cell::Missing,
+        resident.map_or(Cell::Missing, Cell::Bytes),
+        Cell::Missing,
+        next_load(),
+        next_load(),
+        next_load(),
+        "dim".into(),
+        "*".into(),
+        app.options.node_name.as_str().into(),
+    ]);
+    table.answer(&params, &rendering)
+}
+
+const MASTER: &[Column] = &[
+    column("id", "", "node id"),
+    column("host", "h", "host name"),
+    column("ip", "", "ip address"),
+    column("node", "n", "node name"),
+];
+
+async fn master(
+    State(app): State<Arc<AppState>>,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let address = publish_address(&app);
+    let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+    let mut table = Table::new(MASTER);
+    table.row([node_id(&app).into(), host.into(), host.into(), app.options.node_name.as_str().into()]);
+    table.answer(&params, &rendering)
+}
+
+const SHARDS: &[Column] = &[
+    column("index", "i,idx", "index name"),
+    column("shard", "s,sh", "shard name"),
+    column("prirep", "p,pr,primaryOrReplica", "primary or replica"),
+    column("state", "st", "shard state"),
+    column("docs", "d,dc", "number of docs in shard"),
+    column("store", "sto", "store size of shard (how much disk it uses)"),
+    column("dataset", "", "total size of dataset"),
+    column("ip", "", "ip of node where it lives"),
+    extra("id", "", "unique id of node where it lives"),
+    column("node", "n", "name of node where it lives"),
+    extra("segments.count", "sc,segmentsCount", "number of segments"),
+];
+
+async fn shards(
+    State(app): State<Arc<AppState>>,
+    target: Last,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let address = publish_address(&app);
+    let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+    let mut table = Table::new(SHARDS);
+    for index in chosen(&app, target).await? {
+        let state = if index.stats.is_some() { "STARTED" } else { "UNASSIGNED" };
+        let stats = index.stats.unwrap_or_default();
+        table.row([
+            index.name.into(),
+            Cell::Number(0),
+            "p".into(),
+            state.into(),
+            Cell::Number(stats.documents),
+            Cell::Bytes(stats.store_bytes),
+            Cell::Bytes(stats.store_bytes),
+            host.into(),
+            node_id(&app).into(),
+            app.options.node_name.as_str().into(),
+            Cell::Number(stats.segments),
+        ]);
+    }
+    table.answer(&params, &rendering)
+}
+
+const TEMPLATES: &[Column] = &[
+    column("name", "n", "template name"),
+    column("index_patterns", "t", "template index patterns"),
+    column("order", "o,p", "template application order/priority number"),
+    column("version", "v", "version"),
+    column("composed_of", "c", "component templates comprising index template"),
+];
+
+async fn templates(params: Params, Extension(rendering): Extension<Rendering>) -> EsResult<EsResponse> {
+    Table::new(TEMPLATES).answer(&params, &rendering)
+}
+
+const PLUGINS: &[Column] = &[
+    column("name", "n", "node name"),
+    column("component", "c", "component"),
+    column("version", "v", "component version"),
+];
+
+async fn plugins(params: Params, Extension(rendering): Extension<Rendering>) -> EsResult<EsResponse> {
+    Table::new(PLUGINS).answer(&params, &rendering)
+}
+
+const ALLOCATION: &[Column] = &[
+    column("shards", "s", "number of shards on node"),
+    column("disk.indices", "di,diskIndices", "disk used by ES indices"),
+    column("host", "h", "host of node"),
+    column("ip", "", "ip of node"),
+    column("node", "n", "name of node"),
+];
+
+async fn allocation(
+    State(app): State<Arc<AppState>>,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let indices = chosen(&app, None).await?;
+    let address = publish_address(&app);
+    let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+    let mut table = Table::new(ALLOCATION);
+    table.row([
+        Cell::count(indices.len()),
+        Cell::Bytes(totals(&indices).store_bytes),
+        host.into(),
+        host.into(),
+        app.options.node_name.as_str().into(),
+    ]);
+    table.answer(&params, &rendering)
+}
+
+const THREAD_POOL: &[Column] = &[
+    column("node_name", "nn", "node name"),
+    column("name", "n", "thread pool name"),
+    column("active", "a", "number of active threads"),
+    column("queue", "q", "number of tasks currently in queue"),
+    column("rejected", "r", "number of rejected tasks"),
+    extra("completed", "c", "number of completed tasks"),
+    extra("size", "sz", "number of threads in a fixed thread pool"),
+    extra("queue_size", "qs", "maximum number of tasks permitted in queue"),
+    extra("largest", "l", "highest number of seen active threads"),
+];
+
+async fn thread_pool(
+    State(app): State<Arc<AppState>>,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let mut table = Table::new(THREAD_POOL);
+    for pool in app.pools.all() {
+        let stats = pool.stats();
+        table.row([
+            app.options.node_name.as_str().into(),
+            pool.name().into(),
+            Cell::count(stats.active),
+            Cell::count(stats.queued),
+            Cell::Number(stats.rejected),
+            Cell::Number(stats.completed),
+            Cell::count(stats.max_threads),
+            Cell::count(stats.max_queued),
+            Cell::count(stats.largest),
+        ]);
+    }
+    table.answer(&params, &rendering)
+}

@@ -1,0 +1,61 @@
+//! What is told of an index in tables, statistics and figures.
+
+use std::sync::Arc;
+
+use super::EsResult;
+use crate::server::state::AppState;
+use crate::store::catalog::IndexHandle;
+use crate::store::shard::ShardStats;
+
+/// What is told of an index.
+#[derive(Debug, Clone)]
+pub(super) struct IndexSummary {
+    pub(super) name: String,
+    pub(super) uuid: String,
+    pub(super) created_millis: u64,
+    /// What its shard tells; `None` where it could not be opened.
+    pub(super) stats: Option<ShardStats>,
+}
+
+impl IndexSummary {
+    /// Gathers it; looks at the sizes of files.
+    pub(super) fn of(index: &IndexHandle) -> EsResult<Self> {
+        let stats = match index.shard() {
+            Ok(shard) => Some(shard.stats()?),
+            Err(_) => None,
+        };
+        let (name, uuid) = (index.name().to_string(), index.uuid().to_string());
+        Ok(Self { name, uuid, created_millis: index.created_millis(), stats })
+    }
+
+    /// An index whose shard could not be opened is red, the others are green: they have every copy that they shall have.
+    pub(super) fn health(&self) -> &'static str {
+        if self.stats.is_some() { "green" } else { "red" }
+    }
+}
+
+/// The summaries of every index, hidden ones too, by name.
+pub(super) fn summaries(app: &AppState) -> EsResult<Vec<IndexSummary>> {
+    let indices = app.catalog.indices();
+    indices.values().map(|index: &Arc<IndexHandle>| IndexSummary::of(index)).collect()
+}
+
+/// The worst health; green where there is none.
+pub(super) fn health_of(indices: &[IndexSummary]) -> &'static str {
+    if indices.iter().all(|index| index.stats.is_some()) { "green" } else { "red" }
+}
+
+/// The sums over indices.
+pub(super) fn totals(indices: &[IndexSummary]) -> ShardStats {
+    let mut sum = ShardStats::default();
+    for stats in indices.iter().filter_map(|index| index.stats) {
+        sum.documents += stats.documents;
+        sum.deleted_documents += stats.deleted_documents;
+        sum.segments += stats.segments;
+        sum.store_bytes += stats.store_bytes;
+        sum.translog_operations += stats.translog_operations;
+        sum.translog_bytes += stats.translog_bytes;
+        sum.uncommitted_operations += stats.uncommitted_operations;
+    }
+    sum
+}
