@@ -88,8 +88,14 @@ fn the_root_names_a_version_that_clients_accept() {
 fn media_types_are_echoed_or_refused() {
     let server = ServerProcess::start();
     for (accept, content_type) in [
-        ("application/vnd.elasticsearch+json; compatible-with=8", "application/vnd.elasticsearch+json;compatible-with=8"),
-        ("application/vnd.elasticsearch+json; compatible-with=9", "application/vnd.elasticsearch+json;compatible-with=9"),
+        (
+            "application/vnd.elasticsearch+json; compatible-with=8",
+            "application/vnd.elasticsearch+json;compatible-with=8",
+        ),
+        (
+            "application/vnd.elasticsearch+json; compatible-with=9",
+            "application/vnd.elasticsearch+json;compatible-with=9",
+        ),
         ("application/json", "application/json"),
         ("application/yaml", "application/yaml"),
         ("*/*", "application/json"),
@@ -101,9 +107,21 @@ fn media_types_are_echoed_or_refused() {
     assert_eq!(refused.status, 406);
     assert_eq!(refused.json()["error"], "Accept header [image/png] is not supported");
     let refused = ask(&server, "POST", "/_analyze", &[("content-type", "text/csv")], "a,b");
-    assert_eq!((refused.status, refused.json()["error"].as_str().unwrap()), (406, "Content-Type header [text/csv] is not supported"));
-    let refused = ask(&server, "POST", "/_analyze", &[("content-type", "application/vnd.elasticsearch+json;compatible-with=6")], "{}");
-    assert_eq!((refused.status, refused.json()["error"]["type"].as_str().unwrap()), (400, "media_type_header_exception"));
+    assert_eq!(
+        (refused.status, refused.json()["error"].as_str().unwrap()),
+        (406, "Content-Type header [text/csv] is not supported")
+    );
+    let refused = ask(
+        &server,
+        "POST",
+        "/_analyze",
+        &[("content-type", "application/vnd.elasticsearch+json;compatible-with=6")],
+        "{}",
+    );
+    assert_eq!(
+        (refused.status, refused.json()["error"]["type"].as_str().unwrap()),
+        (400, "media_type_header_exception")
+    );
 }
 
 #[test]
@@ -171,12 +189,33 @@ fn faults_of_requests_are_named() {
             assert_eq!(error["root_cause"][0]["type"], kind, "{json}");
         }
     };
-    check("GET", "/_nothing/here/at/all?x=1", "", 400, "", "no handler found for uri [/_nothing/here/at/all?x=1] and method [GET]");
+    check(
+        "GET",
+        "/_nothing/here/at/all?x=1",
+        "",
+        400,
+        "",
+        "no handler found for uri [/_nothing/here/at/all?x=1] and method [GET]",
+    );
     check("DELETE", "/", "", 405, "", "Incorrect HTTP method for uri [/] and method [DELETE], allowed: [GET, HEAD]");
     check("PUT", "/other", "{\"settings\": {},\n  \"mappings\": }", 400, "x_content_parse_exception", "[2:15]");
-    check("PUT", "/other", "{\"settings\": {}, \"settings\": {}}", 400, "x_content_parse_exception", "duplicate key \"settings\"");
+    check(
+        "PUT",
+        "/other",
+        "{\"settings\": {}, \"settings\": {}}",
+        400,
+        "x_content_parse_exception",
+        "duplicate key \"settings\"",
+    );
     check("PUT", "/other", "[]", 400, "x_content_parse_exception", "expected an object");
-    check("GET", "/?prety", "", 400, "illegal_argument_exception", "request [/] contains unrecognized parameter: [prety]");
+    check(
+        "GET",
+        "/?prety",
+        "",
+        400,
+        "illegal_argument_exception",
+        "request [/] contains unrecognized parameter: [prety]",
+    );
     check("GET", "/?pretty=perhaps", "", 400, "illegal_argument_exception", "[perhaps]");
     check("PUT", "/books", "", 400, "resource_already_exists_exception", "already exists");
     check("GET", "/absent", "", 404, "index_not_found_exception", "no such index [absent]");
@@ -196,7 +235,20 @@ fn faults_of_requests_are_named() {
 #[test]
 fn names_of_indices_reach_no_other_folder() {
     let server = ServerProcess::start();
-    for name in ["%2e%2e%2fevil", "..%2F..%2Fevil", "%2e%2e", "%2e", "a%2Fb", "a%5Cb", "a%00b", "%2Fetc", "a%20b", "a%2a", "a%22", "%FF"] {
+    for name in [
+        "%2e%2e%2fevil",
+        "..%2F..%2Fevil",
+        "%2e%2e",
+        "%2e",
+        "a%2Fb",
+        "a%5Cb",
+        "a%00b",
+        "%2Fetc",
+        "a%20b",
+        "a%2a",
+        "a%22",
+        "%FF",
+    ] {
         for method in ["PUT", "DELETE", "GET"] {
             let answer = ask(&server, method, &format!("/{name}"), &[], "");
             let fine = answer.status == 400 || answer.status == 404 || (name == "a%2a" && method != "PUT");
@@ -222,7 +274,8 @@ fn what_is_too_large_or_too_slow_is_ended() {
     let began = Instant::now();
     let headers = say(&server, b"GET / HTTP/1.1\r\nHost: x\r\nSlow", limit);
     assert!(began.elapsed() < limit, "{headers}");
-    let slow_body = b"POST /_analyze HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+    let slow_body =
+        b"POST /_analyze HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
     let body = say(&server, slow_body, limit);
     assert!(body.starts_with("HTTP/1.1 408"), "{body}");
     let mut many_headers = b"GET / HTTP/1.1\r\nHost: x\r\n".to_vec();
@@ -241,7 +294,9 @@ fn pages_of_other_hosts_get_nothing() {
 
 #[test]
 fn an_address_that_others_reach_needs_users() {
-    Workplace::new().run(&["serve", "data", "--port", "0", "--host", "0.0.0.0"]).fails(3, &["no authentication", "--users"]);
+    Workplace::new()
+        .run(&["serve", "data", "--port", "0", "--host", "0.0.0.0"])
+        .fails(3, &["no authentication", "--users"]);
     Workplace::new().run(&["serve", "data", "--port", "0", "--host", "nowhere"]).fails(3, &["nowhere"]);
     let server = ServerProcess::start();
     let port = server.url().rsplit(':').next().unwrap();
@@ -274,19 +329,28 @@ fn users_may_what_their_role_says() {
     let unknown = ask(&server, "GET", "/", &[], "");
     assert_eq!((unknown.status, unknown.json()["error"]["type"].as_str().unwrap()), (401, "security_exception"));
     assert!(unknown.header("www-authenticate").starts_with("Basic"));
-    for wrong in [basic("anna", "otto"), basic("otto", "anna"), "Basic !".to_string(), "Bearer x".to_string(), String::new()] {
+    for wrong in
+        [basic("anna", "otto"), basic("otto", "anna"), "Basic !".to_string(), "Bearer x".to_string(), String::new()]
+    {
         assert_eq!(send("GET", "/", &wrong, "").status, 401, "{wrong}");
     }
     let (anna, will, rita) = (basic("anna", "anna"), basic("will", "will"), basic("rita", "rita"));
     for (who, statuses) in [(&rita, [200, 403, 403]), (&will, [200, 200, 403]), (&anna, [200, 200, 200])] {
         let status = |method: &str, path: &str, body: &str| send(method, path, who, body).status;
-        let found = [status("GET", "/_cluster/health", ""), status("POST", "/_refresh", ""), status("PUT", "/_cluster/settings", "{}")];
+        let found = [
+            status("GET", "/_cluster/health", ""),
+            status("POST", "/_refresh", ""),
+            status("PUT", "/_cluster/settings", "{}"),
+        ];
         assert_eq!(found, statuses, "{who}");
     }
     let me = send("GET", "/_security/_authenticate", &rita, "").json();
     assert_eq!((me["username"].as_str(), me["roles"][0].as_str()), (Some("rita"), Some("read")));
     let refused = send("PUT", "/books", &rita, "").json();
-    assert!(refused["error"]["reason"].as_str().unwrap().contains("user [rita] with effective roles [read]"), "{refused}");
+    assert!(
+        refused["error"]["reason"].as_str().unwrap().contains("user [rita] with effective roles [read]"),
+        "{refused}"
+    );
     // The second check of a password is remembered: Argon2 alone takes longer than this.
     let began = Instant::now();
     for _ in 0..20 {
@@ -303,16 +367,20 @@ fn api_keys_live_until_they_are_revoked() {
         ask(server, method, path, &[JSON, ("authorization", authorization)], &body.to_string())
     };
     let make = |server: &ServerProcess, body: Value| send(server, "POST", "/_security/api_key", &anna, &body).json();
-    let read_only = json!({"name": "reader", "role_descriptors": {"r": {"indices": [{"names": ["*"], "privileges": ["read"]}]}}});
+    let read_only =
+        json!({"name": "reader", "role_descriptors": {"r": {"indices": [{"names": ["*"], "privileges": ["read"]}]}}});
     let reader = make(&server, read_only);
     let full = make(&server, json!({"name": "full", "expiration": "1d"}));
     assert!(full["expiration"].is_u64(), "{full}");
     let of = |key: &Value| format!("ApiKey {}", key["encoded"].as_str().unwrap());
-    let health = |server: &ServerProcess, key: &Value| send(server, "GET", "/_cluster/health", &of(key), &json!({})).status;
-    let settings = |server: &ServerProcess, key: &Value| send(server, "PUT", "/_cluster/settings", &of(key), &json!({})).status;
+    let health =
+        |server: &ServerProcess, key: &Value| send(server, "GET", "/_cluster/health", &of(key), &json!({})).status;
+    let settings =
+        |server: &ServerProcess, key: &Value| send(server, "PUT", "/_cluster/settings", &of(key), &json!({})).status;
     assert_eq!((health(&server, &reader), settings(&server, &reader)), (200, 403));
     assert_eq!((health(&server, &full), settings(&server, &full)), (200, 200));
-    let partly = json!({"name": "x", "role_descriptors": {"r": {"indices": [{"names": ["books"], "privileges": ["read"]}]}}});
+    let partly =
+        json!({"name": "x", "role_descriptors": {"r": {"indices": [{"names": ["books"], "privileges": ["read"]}]}}});
     assert!(make(&server, partly)["error"]["reason"].as_str().unwrap().contains("some indices only"));
     server.kill();
     server.restart();
@@ -322,7 +390,10 @@ fn api_keys_live_until_they_are_revoked() {
     assert_eq!((health(&server, &reader), health(&server, &full)), (401, 200));
     let listed = send(&server, "GET", "/_security/api_key?name=read*", &anna, &Value::Null);
     let listed = listed.json();
-    assert_eq!((listed["api_keys"][0]["name"].as_str(), &listed["api_keys"][0]["invalidated"]), (Some("reader"), &json!(true)));
+    assert_eq!(
+        (listed["api_keys"][0]["name"].as_str(), &listed["api_keys"][0]["invalidated"]),
+        (Some("reader"), &json!(true))
+    );
     assert!(!listed.to_string().contains("hash"), "{listed}");
 }
 
@@ -345,7 +416,10 @@ fn it_stops_when_told_and_finishes_what_is_under_way() {
     let mut server = ServerProcess::start();
     let mut stream = connect(&server);
     let body = "{\"text\": \"one\"}";
-    let head = format!("POST /_analyze HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /_analyze HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&body.as_bytes()[..5]).unwrap();
     // The server has read the first half once it answers another request.
@@ -368,7 +442,11 @@ fn figures_are_told_to_prometheus() {
     let server = ServerProcess::start();
     server.ok("GET", "/_cluster/health", &Value::Null);
     let metrics = ask(&server, "GET", "/metrics", &[], "");
-    for line in ["bifocal_requests_total{api=\"/_cluster/health\",method=\"GET\",status=\"200\"} 1", "bifocal_pool_work{pool=\"search\"", "# EOF"] {
+    for line in [
+        "bifocal_requests_total{api=\"/_cluster/health\",method=\"GET\",status=\"200\"} 1",
+        "bifocal_pool_work{pool=\"search\"",
+        "# EOF",
+    ] {
         assert!(metrics.text().contains(line), "{line} is not in\n{}", metrics.text());
     }
 }

@@ -257,7 +257,8 @@ async fn settings(State(app): State<Arc<AppState>>, params: Params) -> EsResult<
     let flat = params.bool_or("flat_settings", false)?;
     params.accept(&["master_timeout", "timeout"]);
     params.finish()?;
-    let kept = app.manage(move || Ok(app.catalog.cluster_settings())).await?;
+    let worker = app.clone();
+    let kept = app.manage(move || Ok(worker.catalog.cluster_settings())).await?;
     let persistent = if flat { Value::Object(kept) } else { super::settings::nested(&kept) };
     let mut answer = json!({"persistent": persistent, "transient": {}});
     if let (true, Some(object)) = (defaults, answer.as_object_mut()) {

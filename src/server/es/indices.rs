@@ -40,7 +40,11 @@ impl NewIndex {
                 }
                 "aliases" => new.aliases = aliases::read_all(&value)?,
                 other => {
-                    return Err(EsError::new(400, "parse_exception", format!("unknown key [{other}] for create index")));
+                    return Err(EsError::new(
+                        400,
+                        "parse_exception",
+                        format!("unknown key [{other}] for create index"),
+                    ));
                 }
             }
         }

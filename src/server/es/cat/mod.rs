@@ -20,8 +20,6 @@ use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
 use crate::store::shard::ShardStats;
 
-pub(super) use self::table::human_bytes;
-
 pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new()
         .route("/_cat", get(list))

@@ -114,7 +114,7 @@ impl ByteUnit {
 }
 
 /// `1023b`, `1kb`, `1.4mb`: one digit after the point, cut, as Elasticsearch prints sizes.
-pub(crate) fn human_bytes(bytes: u64) -> String {
+fn human_bytes(bytes: u64) -> String {
     let units = [(50, "pb"), (40, "tb"), (30, "gb"), (20, "mb"), (10, "kb")];
     for (shift, unit) in units {
         if bytes >> shift > 0 {
@@ -307,7 +307,7 @@ mod tests {
         for (query, expected) in [
             ("", "books  7\\na     12\\n"),
             ("v", "index docs\\nbooks    7\\na       12\\n"),
-            ("h=i,size&v", "i       size\\nbooks 1.5kb\\na       3mb\\n"),
+            ("h=i,size&v", "i      size\\nbooks 1.5kb\\na       3mb\\n"),
             ("h=size&bytes=b", "   1536\\n3145728\\n"),
             ("h=idx&s=docs:desc", "a\\nbooks\\n"),
             ("h=index&s=index", "a\\nbooks\\n"),
