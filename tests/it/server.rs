@@ -267,7 +267,7 @@ fn names_of_indices_reach_no_other_folder() {
 fn what_is_too_large_or_too_slow_is_ended() {
     let args = ["--max-body", "1", "--header-timeout", "1", "--body-timeout", "1"];
     let server = ServerProcess::start_with(Workplace::new(), &args);
-    let large = format!("{{\"text\": \"{}\"}}", "x".repeat(2 << 20));
+    let large = format!("{{\"text\": \"{}\"}}", "x".repeat(3 << 19));
     let answer = ask(&server, "POST", "/_analyze", &[JSON], &large);
     assert_eq!((answer.status, answer.json()["error"]["type"].as_str().unwrap()), (413, "content_too_long_exception"));
     let limit = Duration::from_secs(20);

@@ -1,0 +1,293 @@
+//! `_field_caps`: which fields there are over several indices, and what can be done with them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+
+use super::filter_path::matches;
+use super::targets::{read_options, resolve};
+use super::{Body, EsError, EsResponse, EsResult, Params, mappings};
+use crate::server::state::AppState;
+use crate::store::catalog::IndicesOptions;
+
+pub(super) fn routes() -> Router<Arc<AppState>> {
+    Router::new()
+        .route("/_field_caps", get(tell).post(tell))
+        .route("/{index}/_field_caps", get(tell).post(tell))
+}
+
+/// What can be done with a field of one index.
+#[derive(Debug, Clone, PartialEq)]
+struct Capability {
+    kind: String,
+    is_metadata: bool,
+    is_searchable: bool,
+    is_aggregatable: bool,
+    is_parent: bool,
+    is_multi_field: bool,
+}
+
+/// The fields that every document has; name, type, searchable, aggregatable.
+const METADATA: [(&str, &str, bool, bool); 9] = [
+    ("_id", "_id", true, false),
+    ("_index", "_index", true, true),
+    ("_routing", "_routing", true, false),
+    ("_source", "_source", false, false),
+    ("_seq_no", "_seq_no", true, true),
+    ("_version", "_version", false, true),
+    ("_field_names", "_field_names", true, false),
+    ("_ignored", "_ignored", true, true),
+    ("_nested_path", "_nested_path", true, false),
+];
+
+async fn tell(
+    State(app): State<Arc<AppState>>,
+    target: Option<Path<String>>,
+    params: Params,
+    body: Body,
+) -> EsResult<EsResponse> {
+    let options = read_options(&params, IndicesOptions::default())?;
+    let wanted = params.list("fields");
+    let include_unmapped = params.bool_or("include_unmapped", false)?;
+    let filters = params.list("filters").unwrap_or_default();
+    let types = params.list("types").unwrap_or_default();
+    params.bool("include_empty_fields")?;
+    params.finish()?;
+    let body = body.object()?.unwrap_or_default();
+    app.clone()
+        .manage(move || {
+            let wanted = read_fields(wanted, body)?;
+            check_filters(&filters)?;
+            let target = target.map_or_else(|| "_all".to_string(), |Path(target)| target);
+            let mut told: Vec<(String, BTreeMap<String, Capability>)> = Vec::new();
+            for index in resolve(&app, &target, options)? {
+                let mapping = mappings::tell(&index)?;
+                let mut fields = of_mapping(&mapping);
+                fields.retain(|path, capability| {
+                    wanted.iter().any(|pattern| matches(pattern, path)) && passes(capability, &filters, &types)
+                });
+                told.push((index.name().to_string(), fields));
+            }
+            Ok(EsResponse::json(join(&told, include_unmapped)))
+        })
+        .await
+}
+
+fn read_fields(wanted: Option<Vec<String>>, body: Map<String, Value>) -> EsResult<Vec<String>> {
+    let mut wanted = wanted;
+    for (name, value) in body {
+        match (name.as_str(), value) {
+            ("fields", Value::String(field)) => wanted = Some(vec![field]),
+            ("fields", Value::Array(fields)) => {
+                let texts = fields.iter().map(|field| field.as_str().map(str::to_string));
+                let texts: Option<Vec<String>> = texts.collect();
+                wanted = Some(texts.ok_or_else(|| EsError::parsing("[fields] must hold names"))?);
+            }
+            ("runtime_mappings", Value::Object(mappings)) if mappings.is_empty() => {}
+            ("index_filter", Value::Object(filter)) if filter.is_empty() => {}
+            (name @ ("runtime_mappings" | "index_filter"), _) => {
+                return Err(EsError::unsupported(format!("[{name}] of [_field_caps]")));
+            }
+            (other, _) => return Err(EsError::parsing(format!("[field_capabilities_request] unknown field [{other}]"))),
+        }
+    }
+    wanted.ok_or_else(|| {
+        let text = "Validation Failed: 1: no fields specified;";
+        EsError::new(400, "action_request_validation_exception", text)
+    })
+}
+
+const FILTERS: [&str; 6] = ["+metadata", "-metadata", "-parent", "-nested", "-multifield", "+parent"];
+
+fn check_filters(filters: &[String]) -> EsResult<()> {
+    match filters.iter().find(|filter| !FILTERS.contains(&filter.as_str())) {
+        Some(unknown) => Err(EsError::illegal_argument(format!("Unknown field caps filter [{unknown}]"))),
+        None => Ok(()),
+    }
+}
+
+fn passes(capability: &Capability, filters: &[String], types: &[String]) -> bool {
+    if !types.is_empty() && !types.contains(&capability.kind) && !capability.is_metadata {
+        return false;
+    }
+    filters.iter().all(|filter| match filter.as_str() {
+        "+metadata" => capability.is_metadata,
+        "-metadata" => !capability.is_metadata,
+        "-parent" => !capability.is_parent,
+        "-nested" => capability.kind != "nested",
+        "-multifield" => !capability.is_multi_field,
+        _ => true,
+    })
+}
+
+/// The fields of a mapping, by path, with those that every document has.
+fn of_mapping(mapping: &Value) -> BTreeMap<String, Capability> {
+    let metadata = METADATA.iter().map(|(name, kind, is_searchable, is_aggregatable)| {
+        let capability = Capability {
+            kind: (*kind).to_string(),
+            is_metadata: true,
+            is_searchable: *is_searchable,
+            is_aggregatable: *is_aggregatable,
+            is_parent: false,
+            is_multi_field: false,
+        };
+        ((*name).to_string(), capability)
+    });
+    let mut fields: BTreeMap<String, Capability> = metadata.collect();
+    let mut aliases = Vec::new();
+    walk("", mapping.get("properties"), false, &mut fields, &mut aliases);
+    for (path, target) in aliases {
+        if let Some(capability) = fields.get(&target).cloned() {
+            fields.insert(path, capability);
+        }
+    }
+    fields
+}
+
+fn walk(
+    path: &str,
+    properties: Option<&Value>,
+    is_multi_field: bool,
+    fields: &mut BTreeMap<String, Capability>,
+    aliases: &mut Vec<(String, String)>,
+) {
+    for (name, field) in properties.and_then(Value::as_object).into_iter().flatten() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let kind = field.get("type").and_then(Value::as_str).unwrap_or("object");
+        if kind == "alias" {
+            aliases.push((path, field.get("path").and_then(Value::as_str).unwrap_or_default().to_string()));
+            continue;
+        }
+        let is_on = |parameter: &str| match field.get(parameter) {
+            Some(Value::Bool(flag)) => *flag,
+            Some(Value::String(text)) => text != "false",
+            _ => true,
+        };
+        let (kind, is_searchable, is_aggregatable) = match kind {
+            "object" | "nested" => (kind, false, false),
+            "text" => {
+                let has_field_data = field.get("fielddata").is_some_and(|value| value == &json!(true) || value == "true");
+                ("text", is_on("index"), has_field_data)
+            }
+            "semantic_text" => ("text", true, false),
+            "search_as_you_type" => (kind, is_on("index"), false),
+            "constant_keyword" => ("keyword", true, true),
+            "wildcard" => ("keyword", true, true),
+            "flattened" => (kind, is_on("index"), is_on("doc_values")),
+            "rank_feature" | "rank_features" => (kind, true, false),
+            "dense_vector" => (kind, is_on("index"), false),
+            "binary" => (kind, false, is_on("doc_values") && field.get("doc_values").is_some()),
+            // Numbers, dates, keywords, booleans, addresses: a column alone can be searched, slowly.
+            other => (other, is_on("index") || is_on("doc_values"), is_on("doc_values")),
+        };
+        let is_parent = matches!(kind, "object" | "nested");
+        let capability =
+            Capability { kind: kind.to_string(), is_metadata: false, is_searchable, is_aggregatable, is_parent, is_multi_field };
+        fields.insert(path.clone(), capability);
+        walk(&path, field.get("properties"), is_multi_field, fields, aliases);
+        walk(&path, field.get("fields"), true, fields, aliases);
+    }
+}
+
+fn join(told: &[(String, BTreeMap<String, Capability>)], include_unmapped: bool) -> Value {
+    // By field, then by type: the indices where it has that type.
+    let mut fields: BTreeMap<&str, BTreeMap<&str, Vec<(&str, Option<&Capability>)>>> = BTreeMap::new();
+    for (index, own) in told {
+        for (path, capability) in own {
+            let of_type = fields.entry(path).or_default().entry(&capability.kind).or_default();
+            of_type.push((index, Some(capability)));
+        }
+    }
+    if include_unmapped {
+        for (path, kinds) in &mut fields {
+            let without: Vec<_> =
+                told.iter().filter(|(_, own)| !own.contains_key(*path)).map(|(index, _)| (index.as_str(), None)).collect();
+            if !without.is_empty() {
+                kinds.insert("unmapped", without);
+            }
+        }
+    }
+    let mut printed = Map::new();
+    for (path, kinds) in &fields {
+        let has_conflict = kinds.len() > 1;
+        let types = kinds.iter().map(|(kind, indices)| ((*kind).to_string(), print(kind, indices, has_conflict)));
+        printed.insert((*path).to_string(), Value::Object(types.collect()));
+    }
+    let indices: Vec<&str> = told.iter().map(|(index, _)| index.as_str()).collect();
+    json!({"indices": indices, "fields": printed})
+}
+
+fn print(kind: &str, indices: &[(&str, Option<&Capability>)], has_conflict: bool) -> Value {
+    let all = |of: fn(&Capability) -> bool| indices.iter().all(|(_, one)| one.is_some_and(of));
+    let lacking = |of: fn(&Capability) -> bool| -> Vec<&str> {
+        indices.iter().filter(|(_, one)| !one.is_some_and(of)).map(|(index, _)| *index).collect()
+    };
+    let (is_searchable, is_aggregatable) = (all(|one| one.is_searchable), all(|one| one.is_aggregatable));
+    let mut printed = json!({
+        "type": kind,
+        "metadata_field": all(|one| one.is_metadata),
+        "searchable": is_searchable,
+        "aggregatable": is_aggregatable,
+    });
+    let Some(object) = printed.as_object_mut() else { return printed };
+    if has_conflict {
+        object.insert("indices".to_string(), indices.iter().map(|(index, _)| json!(index)).collect());
+    }
+    // Where only some of the indices lack it, they are named.
+    for (name, of) in [
+        ("non_searchable_indices", (|one| one.is_searchable) as fn(&Capability) -> bool),
+        ("non_aggregatable_indices", |one| one.is_aggregatable),
+    ] {
+        let lacking = lacking(of);
+        if !lacking.is_empty() && lacking.len() < indices.len() {
+            object.insert(name.to_string(), json!(lacking));
+        }
+    }
+    printed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(mapping: Value) -> BTreeMap<String, Capability> {
+        let mut fields = of_mapping(&mapping);
+        fields.retain(|_, capability| !capability.is_metadata);
+        fields
+    }
+
+    #[test]
+    fn types_differ_between_indices() {
+        let one = fields(json!({"properties": {
+            "title": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
+            "year": {"type": "integer"}, "name": {"type": "alias", "path": "title.raw"},
+            "notes": {"type": "nested", "properties": {"text": {"type": "semantic_text"}}}}}));
+        let other = fields(json!({"properties": {"year": {"type": "keyword"}, "title": {"type": "text"}}}));
+        let joined = join(&[("a".to_string(), one), ("b".to_string(), other)], true);
+        let of = |pointer: &str| joined.pointer(&format!("/fields/{pointer}")).cloned().unwrap_or_default();
+        assert_eq!(of("title/text"), json!({"type": "text", "metadata_field": false, "searchable": true, "aggregatable": false}));
+        assert_eq!(of("year/integer/indices"), json!(["a"]));
+        assert_eq!(of("year/keyword/indices"), json!(["b"]));
+        assert_eq!(of("name/keyword/aggregatable"), json!(true));
+        assert_eq!(of("notes/nested/searchable"), json!(false));
+        assert_eq!(of("notes.text/text/type"), json!("text"));
+        assert_eq!(of("title.raw/unmapped/indices"), json!(["b"]));
+        assert_eq!(joined["indices"], json!(["a", "b"]));
+    }
+
+    #[test]
+    fn requests_are_read_or_refused() {
+        let read = |body: Value| read_fields(None, body.as_object().unwrap().clone());
+        assert_eq!(read(json!({"fields": ["a", "b*"]})).unwrap(), ["a", "b*"]);
+        assert!(read(json!({})).unwrap_err().reason.contains("no fields specified"));
+        assert!(read(json!({"fields": "a", "index_filter": {"term": {}}})).unwrap_err().reason.contains("index_filter"));
+        assert!(check_filters(&["-moon".to_string()]).is_err());
+        let nested = fields(json!({"properties": {"a": {"type": "nested"}, "b": {"type": "long"}}}));
+        let passing = |filter: &str| nested.values().filter(|one| passes(one, &[filter.to_string()], &[])).count();
+        assert_eq!((passing("-nested"), passing("-parent"), passing("+metadata")), (1, 1, 0));
+    }
+}
