@@ -15,9 +15,7 @@ use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
-    Router::new()
-        .route("/_field_caps", get(tell).post(tell))
-        .route("/{index}/_field_caps", get(tell).post(tell))
+    Router::new().route("/_field_caps", get(tell).post(tell)).route("/{index}/_field_caps", get(tell).post(tell))
 }
 
 /// What can be done with a field of one index.
@@ -92,7 +90,9 @@ fn read_fields(wanted: Option<Vec<String>>, body: Map<String, Value>) -> EsResul
             (name @ ("runtime_mappings" | "index_filter"), _) => {
                 return Err(EsError::unsupported(format!("[{name}] of [_field_caps]")));
             }
-            (other, _) => return Err(EsError::parsing(format!("[field_capabilities_request] unknown field [{other}]"))),
+            (other, _) => {
+                return Err(EsError::parsing(format!("[field_capabilities_request] unknown field [{other}]")));
+            }
         }
     }
     wanted.ok_or_else(|| {
@@ -170,7 +170,8 @@ fn walk(
         let (kind, is_searchable, is_aggregatable) = match kind {
             "object" | "nested" => (kind, false, false),
             "text" => {
-                let has_field_data = field.get("fielddata").is_some_and(|value| value == &json!(true) || value == "true");
+                let has_field_data =
+                    field.get("fielddata").is_some_and(|value| value == &json!(true) || value == "true");
                 ("text", is_on("index"), has_field_data)
             }
             "semantic_text" => ("text", true, false),
@@ -185,8 +186,14 @@ fn walk(
             other => (other, is_on("index") || is_on("doc_values"), is_on("doc_values")),
         };
         let is_parent = matches!(kind, "object" | "nested");
-        let capability =
-            Capability { kind: kind.to_string(), is_metadata: false, is_searchable, is_aggregatable, is_parent, is_multi_field };
+        let capability = Capability {
+            kind: kind.to_string(),
+            is_metadata: false,
+            is_searchable,
+            is_aggregatable,
+            is_parent,
+            is_multi_field,
+        };
         fields.insert(path.clone(), capability);
         walk(&path, field.get("properties"), is_multi_field, fields, aliases);
         walk(&path, field.get("fields"), true, fields, aliases);
@@ -204,8 +211,11 @@ fn join(told: &[(String, BTreeMap<String, Capability>)], include_unmapped: bool)
     }
     if include_unmapped {
         for (path, kinds) in &mut fields {
-            let without: Vec<_> =
-                told.iter().filter(|(_, own)| !own.contains_key(*path)).map(|(index, _)| (index.as_str(), None)).collect();
+            let without: Vec<_> = told
+                .iter()
+                .filter(|(_, own)| !own.contains_key(*path))
+                .map(|(index, _)| (index.as_str(), None))
+                .collect();
             if !without.is_empty() {
                 kinds.insert("unmapped", without);
             }
@@ -269,7 +279,10 @@ mod tests {
         let other = fields(json!({"properties": {"year": {"type": "keyword"}, "title": {"type": "text"}}}));
         let joined = join(&[("a".to_string(), one), ("b".to_string(), other)], true);
         let of = |pointer: &str| joined.pointer(&format!("/fields/{pointer}")).cloned().unwrap_or_default();
-        assert_eq!(of("title/text"), json!({"type": "text", "metadata_field": false, "searchable": true, "aggregatable": false}));
+        assert_eq!(
+            of("title/text"),
+            json!({"type": "text", "metadata_field": false, "searchable": true, "aggregatable": false})
+        );
         assert_eq!(of("year/integer/indices"), json!(["a"]));
         assert_eq!(of("year/keyword/indices"), json!(["b"]));
         assert_eq!(of("name/keyword/aggregatable"), json!(true));
@@ -284,7 +297,9 @@ mod tests {
         let read = |body: Value| read_fields(None, body.as_object().unwrap().clone());
         assert_eq!(read(json!({"fields": ["a", "b*"]})).unwrap(), ["a", "b*"]);
         assert!(read(json!({})).unwrap_err().reason.contains("no fields specified"));
-        assert!(read(json!({"fields": "a", "index_filter": {"term": {}}})).unwrap_err().reason.contains("index_filter"));
+        assert!(
+            read(json!({"fields": "a", "index_filter": {"term": {}}})).unwrap_err().reason.contains("index_filter")
+        );
         assert!(check_filters(&["-moon".to_string()]).is_err());
         let nested = fields(json!({"properties": {"a": {"type": "nested"}, "b": {"type": "long"}}}));
         let passing = |filter: &str| nested.values().filter(|one| passes(one, &[filter.to_string()], &[])).count();

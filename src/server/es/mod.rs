@@ -10,6 +10,7 @@ mod aliases;
 mod cat;
 mod cluster;
 pub mod error;
+mod field_caps;
 pub(crate) mod filter_path;
 mod indices;
 mod info;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Router<Arc<AppState>> {
         aliases::routes(),
         cat::routes(),
         cluster::routes(),
+        field_caps::routes(),
         indices::routes(),
         info::routes(),
         maintenance::routes(),
