@@ -35,6 +35,7 @@ use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
 use tantivy::{BitSet, DocAddress, DocId, Searcher, SegmentReader, TERMINATED, Term};
 
+pub(crate) use self::functions::{field_value, mix};
 pub use self::prepared::{Prepared, Scoring};
 pub(super) use self::values::fits;
 

@@ -14,8 +14,9 @@ use tantivy::{BitSet, Term};
 use super::LexicalSearcher;
 use super::automaton::Pattern;
 use super::expand::MAX_EXPANSIONS;
-use super::functions::{Function, FunctionKind, FunctionScore, ScriptScore};
+use super::functions::{Function, FunctionKind, FunctionScore, RandomSource, ScriptScore};
 use super::nested::BlockJoin;
+use super::numbers::NumberField;
 use super::phrase::{PhraseLeaf, PhraseSlot};
 use super::rescoring::{Cap, Demote, Faults, Rescored};
 use super::synonyms::{CombinedLeaf, SynonymLeaf};
@@ -227,17 +228,15 @@ impl Compiler<'_> {
             };
             places.push((token.position - first, terms));
         }
-        self.phrase_of(field, places, query.slop, query.prefix, boost)
+        self.phrase_of(field, places, query.slop, boost)
     }
 
     /// * `places`: offsets from the first, each with the terms that may stand there.
-    /// * `is_prefix`: even a single place is scored as a phrase.
     fn phrase_of(
         &self,
         field: &LexicalField,
         places: Vec<(u32, Vec<Term>)>,
         slop: u32,
-        is_prefix: bool,
         boost: f32,
     ) -> Result<Option<Boxed>> {
         let statistics = self.searcher.statistics(field.field)?;
@@ -258,10 +257,9 @@ impl Compiler<'_> {
             }
             slots.push(PhraseSlot { offset, terms });
         }
-        if let ([slot], false) = (slots.as_slice(), is_prefix)
-            && let [term] = slot.terms.as_slice()
-        {
-            return self.term_leaf(field, term.clone(), boost).map(Some);
+        if let [slot] = slots.as_slice() {
+            let leaf = |term: &Term| Ok((Occur::Should, self.term_leaf(field, term.clone(), boost)?));
+            return Ok(Some(union(slot.terms.iter().map(leaf).collect::<Result<_>>()?)));
         }
         let weight = statistics.weight(boost, sum_idf);
         Ok(Some(Box::new(PhraseLeaf { slots, slop, weight, norms: self.norms(field)? })))
@@ -298,7 +296,7 @@ impl Compiler<'_> {
             };
             places.push((place.position.saturating_sub(first), terms));
         }
-        let leaf = self.phrase_of(field, places, query.slop, query.max_expansions.is_some(), boost)?;
+        let leaf = self.phrase_of(field, places, query.slop, boost)?;
         Ok(leaf.unwrap_or_else(|| Box::new(EmptyQuery)))
     }
 
@@ -422,11 +420,18 @@ impl Compiler<'_> {
             Some(ScoreFunction::Decay(decay)) => {
                 FunctionKind::Decay { field: self.searcher.number_field(&decay.field)?, decay: decay.clone() }
             }
-            Some(ScoreFunction::Random(random)) => FunctionKind::Random {
-                field: random.field.as_ref().map(|field| self.searcher.number_field(field)).transpose()?,
-                salted_seed: random.salted_seed,
-                doc_bases: Arc::new(self.searcher.doc_bases()),
-            },
+            Some(ScoreFunction::Random(random)) => {
+                let source = match random.field.as_deref() {
+                    None => RandomSource::Place(Arc::new(self.searcher.doc_bases())),
+                    Some("_id") => RandomSource::Id(self.searcher.0.columns.clone()),
+                    Some("_seq_no") => RandomSource::Number(NumberField {
+                        name: "_seq_no".to_string(),
+                        kind: FieldKind::UnsignedLong,
+                    }),
+                    Some(field) => RandomSource::Number(self.searcher.number_field(field)?),
+                };
+                FunctionKind::Random { source, salted_seed: random.salted_seed }
+            }
             Some(ScoreFunction::Script(script)) => {
                 FunctionKind::Script(Arc::new(self.searcher.expression_fields(script)?))
             }

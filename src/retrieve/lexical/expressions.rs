@@ -123,6 +123,8 @@ impl Evaluator {
                     BinaryOperator::Subtract => left - right,
                     BinaryOperator::Multiply => left * right,
                     BinaryOperator::Divide => left / right,
+                    BinaryOperator::DivideWhole if right == 0.0 => return Err("/ by zero".to_string()),
+                    BinaryOperator::DivideWhole => (left / right).trunc(),
                     BinaryOperator::Remainder => left % right,
                     BinaryOperator::Less => truth(left < right),
                     BinaryOperator::LessOrEqual => truth(left <= right),

@@ -45,9 +45,9 @@ pub(super) enum FeatureFunction {
 }
 
 /// A feature's value as Lucene keeps it: nine bits of the mantissa, in the frequency of a term.
-fn frequency(value: f64, inverted: bool) -> u32 {
+fn frequency(value: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
-    let value = if inverted { 1.0 / value as f32 } else { value as f32 };
+    let value = value as f32;
     value.to_bits() >> 15
 }
 
@@ -60,21 +60,18 @@ impl FeatureFunction {
     #[expect(clippy::cast_possible_truncation, reason = "scores are single precision")]
     pub(super) fn score(self, weight: f32, values: &[f64]) -> f32 {
         let value = values.first().copied().unwrap_or(0.0);
-        let feature = |inverted| decoded(frequency(value, inverted));
+        let feature = decoded(frequency(value));
         match self {
-            FeatureFunction::Saturation { pivot, inverted } => {
-                let feature = feature(inverted);
-                weight * (1.0 - pivot / (feature + pivot))
-            }
+            FeatureFunction::Saturation { pivot } => weight * (1.0 - pivot / (feature + pivot)),
             FeatureFunction::Log { scaling_factor } => {
-                (f64::from(weight) * f64::from(scaling_factor + feature(false)).ln()) as f32
+                (f64::from(weight) * f64::from(scaling_factor + feature).ln()) as f32
             }
-            FeatureFunction::Sigmoid { pivot, exponent, inverted } => {
+            FeatureFunction::Sigmoid { pivot, exponent } => {
                 let raised_pivot = f64::from(pivot).powf(f64::from(exponent));
-                let raised = f64::from(feature(inverted)).powf(f64::from(exponent));
+                let raised = f64::from(feature).powf(f64::from(exponent));
                 (f64::from(weight) * (1.0 - raised_pivot / (raised + raised_pivot))) as f32
             }
-            FeatureFunction::Linear { inverted } => weight * feature(inverted),
+            FeatureFunction::Linear => weight * feature,
             FeatureFunction::Distance { origin, pivot } => {
                 let distances = values.iter().map(|value| (value - origin as f64).abs());
                 let distance = distances.fold(f64::INFINITY, f64::min);
@@ -88,18 +85,17 @@ impl LexicalSearcher {
     /// A rank feature, ready to run.
     pub(super) fn feature_leaf(&self, query: &RankFeatureQuery, weight: f32) -> Result<FeatureLeaf> {
         let field = self.number_field(&query.field)?;
-        let inverted = query.inverted;
         let function = match query.function {
             RankFunction::Saturation { pivot } => {
                 let pivot = match pivot {
                     Some(pivot) => pivot,
-                    None => self.mean_feature(&field, inverted)?,
+                    None => self.mean_feature(&field)?,
                 };
-                FeatureFunction::Saturation { pivot, inverted }
+                FeatureFunction::Saturation { pivot }
             }
             RankFunction::Log { scaling_factor } => FeatureFunction::Log { scaling_factor },
-            RankFunction::Sigmoid { pivot, exponent } => FeatureFunction::Sigmoid { pivot, exponent, inverted },
-            RankFunction::Linear => FeatureFunction::Linear { inverted },
+            RankFunction::Sigmoid { pivot, exponent } => FeatureFunction::Sigmoid { pivot, exponent },
+            RankFunction::Linear => FeatureFunction::Linear,
         };
         Ok(FeatureLeaf { field, function, weight })
     }
@@ -117,14 +113,14 @@ impl LexicalSearcher {
         clippy::cast_sign_loss,
         reason = "as in Lucene, cut off to a whole number"
     )]
-    fn mean_feature(&self, field: &NumberField, inverted: bool) -> Result<f32> {
+    fn mean_feature(&self, field: &NumberField) -> Result<f32> {
         let (mut sum, mut count, mut values) = (0_u64, 0_u64, Vec::new());
         for reader in self.searcher().segment_readers() {
             let numbers = field.open(reader)?;
             for doc in 0..reader.max_doc() {
                 numbers.read(doc, &mut values);
                 if let Some(&value) = values.first() {
-                    sum += u64::from(frequency(value, inverted));
+                    sum += u64::from(frequency(value));
                     count += 1;
                 }
             }
@@ -211,16 +207,15 @@ mod tests {
 
     #[test]
     fn values_are_rounded_as_lucene_rounds_them_and_scored() {
-        assert_eq!(decoded(frequency(10.0, false)), 10.0);
-        assert_eq!(decoded(frequency(1000.7, false)), 1000.0);
-        assert_eq!(decoded(frequency(4.0, true)), 0.25);
+        assert_eq!(decoded(frequency(10.0)), 10.0);
+        assert_eq!(decoded(frequency(1000.7)), 1000.0);
         let score = |function: FeatureFunction, value| function.score(2.0, &[value]);
-        assert_eq!(score(FeatureFunction::Saturation { pivot: 10.0, inverted: false }, 10.0), 1.0);
+        assert_eq!(score(FeatureFunction::Saturation { pivot: 10.0 }, 10.0), 1.0);
         assert!((score(FeatureFunction::Log { scaling_factor: 4.0 }, 10.0) - 2.0 * 14.0_f32.ln()).abs() < 1e-6);
-        let sigmoid = FeatureFunction::Sigmoid { pivot: 7.0, exponent: 0.6, inverted: false };
+        let sigmoid = FeatureFunction::Sigmoid { pivot: 7.0, exponent: 0.6 };
         let expected = 2.0 * 10.0_f64.powf(0.6) / (10.0_f64.powf(0.6) + 7.0_f64.powf(0.6));
         assert!((f64::from(score(sigmoid, 10.0)) - expected).abs() < 1e-6);
-        assert_eq!(score(FeatureFunction::Linear { inverted: false }, 10.0), 20.0);
+        assert_eq!(score(FeatureFunction::Linear, 10.0), 20.0);
         let distance = FeatureFunction::Distance { origin: 1000, pivot: 100 };
         assert_eq!(distance.score(2.0, &[900.0, 5000.0]), 1.0);
     }

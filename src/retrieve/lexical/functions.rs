@@ -7,9 +7,11 @@ use std::sync::Arc;
 use tantivy::query::Scorer;
 use tantivy::{DocId, Score, SegmentReader};
 
+use super::SharedColumns;
 use super::expressions::{Evaluator, ExpressionFields};
 use super::numbers::{NumberField, Numbers};
 use super::rescoring::{Faults, MappedScorer, Rescore, has_doc};
+use crate::index::columns::ColumnsReader;
 use crate::retrieve::query::{BoostMode, Decay, DecayShape, Modifier, MultiValueMode, ScoreMode};
 
 /// A `function_score` query, ready to run.
@@ -38,7 +40,7 @@ pub(super) enum FunctionKind {
     One,
     FieldValue { field: NumberField, factor: f64, modifier: Modifier, missing: Option<f64> },
     Decay { field: NumberField, decay: Decay },
-    Random { field: Option<NumberField>, salted_seed: i32, doc_bases: Arc<Vec<(tantivy::index::SegmentId, u32)>> },
+    Random { source: RandomSource, salted_seed: i32 },
     Script(Arc<ExpressionFields>),
 }
 
@@ -47,8 +49,40 @@ pub(super) enum OpenFunction {
     One,
     FieldValue { numbers: Numbers, name: String, factor: f64, modifier: Modifier, missing: Option<f64> },
     Decay { numbers: Numbers, decay: Decay, scale: f64 },
-    Random { numbers: Option<Numbers>, salted_seed: i32, doc_base: u32 },
+    Random { source: OpenRandomSource, salted_seed: i32 },
     Script(Evaluator),
+}
+
+/// What a random number is made of, beside the seed.
+#[derive(Debug, Clone)]
+pub(super) enum RandomSource {
+    /// The document's number in the snapshot.
+    Place(Arc<Vec<(tantivy::index::SegmentId, u32)>>),
+    /// A value of the document.
+    Number(NumberField),
+    /// The document's id.
+    Id(SharedColumns),
+}
+
+/// [`RandomSource`] in one segment.
+pub(super) enum OpenRandomSource {
+    Place(u32),
+    Number(Numbers),
+    Id(Option<Arc<ColumnsReader>>),
+}
+
+impl RandomSource {
+    fn open(&self, reader: &SegmentReader) -> tantivy::Result<OpenRandomSource> {
+        let segment = reader.segment_id();
+        Ok(match self {
+            RandomSource::Place(doc_bases) => {
+                let base = doc_bases.iter().find(|(id, _)| *id == segment);
+                OpenRandomSource::Place(base.map_or(0, |&(_, base)| base))
+            }
+            RandomSource::Number(field) => OpenRandomSource::Number(field.open(reader)?),
+            RandomSource::Id(columns) => OpenRandomSource::Id(columns.get(&segment).cloned()),
+        })
+    }
 }
 
 impl FunctionKind {
@@ -67,11 +101,9 @@ impl FunctionKind {
                 decay: decay.clone(),
                 scale: processed_scale(decay),
             },
-            FunctionKind::Random { field, salted_seed, doc_bases } => OpenFunction::Random {
-                numbers: field.as_ref().map(|field| field.open(reader)).transpose()?,
-                salted_seed: *salted_seed,
-                doc_base: doc_bases.iter().find(|(id, _)| *id == reader.segment_id()).map_or(0, |&(_, base)| base),
-            },
+            FunctionKind::Random { source, salted_seed } => {
+                OpenFunction::Random { source: source.open(reader)?, salted_seed: *salted_seed }
+            }
             FunctionKind::Script(fields) => OpenFunction::Script(fields.open(reader)?),
         })
     }
@@ -92,13 +124,14 @@ impl OpenFunction {
                 numbers.read(doc, &mut values);
                 Ok(evaluated(decay.shape, *scale, distance(decay, &values)))
             }
-            OpenFunction::Random { numbers, salted_seed, doc_base } => {
-                let hash = match numbers {
-                    None => mix(doc_base.wrapping_add(doc).cast_signed().wrapping_add(*salted_seed)),
-                    Some(numbers) => match numbers.first_text(doc) {
-                        Some(text) => murmur3(text.as_bytes(), *salted_seed),
-                        None => *salted_seed,
-                    },
+            OpenFunction::Random { source, salted_seed } => {
+                let hashed = |text: Option<String>| text.map_or(*salted_seed, |text| murmur3(text.as_bytes(), *salted_seed));
+                let hash = match source {
+                    OpenRandomSource::Place(doc_base) => mix(doc_base.wrapping_add(doc).cast_signed() ^ *salted_seed),
+                    OpenRandomSource::Number(numbers) => hashed(numbers.first_text(doc)),
+                    OpenRandomSource::Id(columns) => {
+                        hashed(columns.as_ref().and_then(|columns| columns.id(doc).ok()).map(str::to_string))
+                    }
                 };
                 Ok(f64::from((hash & 0x00ff_ffff) as f32 / (1 << 24) as f32))
             }
@@ -108,7 +141,7 @@ impl OpenFunction {
 }
 
 /// `modifier(factor * value)`.
-pub(super) fn field_value(value: f64, factor: f64, modifier: Modifier) -> Result<f64, String> {
+pub(crate) fn field_value(value: f64, factor: f64, modifier: Modifier) -> Result<f64, String> {
     let product = value * factor;
     let (result, name) = match modifier {
         Modifier::None => (product, "none"),

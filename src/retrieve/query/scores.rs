@@ -243,9 +243,6 @@ pub struct RankFeatureQuery {
     pub field: String,
     /// What is made of the value.
     pub function: RankFunction,
-    /// Smaller values are better (`positive_score_impact` is false).
-    #[serde(default)]
-    pub inverted: bool,
 }
 
 /// What a [`RankFeatureQuery`] makes of a value.

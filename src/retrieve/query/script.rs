@@ -77,6 +77,8 @@ pub enum BinaryOperator {
     Multiply,
     /// `/`
     Divide,
+    /// `/` of whole numbers: cut off.
+    DivideWhole,
     /// `%`
     Remainder,
     /// `<`

@@ -1,0 +1,297 @@
+//! Fields as queries see them: what kind they are, which of them a pattern names, and values of them as terms.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::super::error::{EsError, EsResult};
+use super::context::QueryContext;
+use super::object;
+use crate::index::lexical::{FieldKind, LexicalField};
+use crate::retrieve::query::{
+    BoolQuery, FieldValue, FieldValues, IdsQuery, Query, RangeQuery, TermValue,
+};
+use crate::schema::date;
+
+/// How a field's values are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Analysed text.
+    Text,
+    /// Whole terms.
+    Keyword,
+    /// Whole numbers, signed or not.
+    Whole,
+    /// Numbers with a fraction.
+    Fraction,
+    /// `true` or `false`.
+    Truth,
+    /// Milliseconds since 1970.
+    Date,
+}
+
+impl Kind {
+    /// Whether it has terms.
+    pub(super) fn has_terms(self) -> bool {
+        matches!(self, Kind::Text | Kind::Keyword)
+    }
+
+    /// The name for errors.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Keyword => "keyword",
+            Kind::Whole => "long",
+            Kind::Fraction => "double",
+            Kind::Truth => "boolean",
+            Kind::Date => "date",
+        }
+    }
+}
+
+/// The kind of a field.
+pub(super) fn kind_of(field: &LexicalField) -> Kind {
+    match field.kind {
+        FieldKind::Text { .. } => Kind::Text,
+        FieldKind::Keyword => Kind::Keyword,
+        FieldKind::Long | FieldKind::UnsignedLong => Kind::Whole,
+        FieldKind::Double => Kind::Fraction,
+        FieldKind::Bool => Kind::Truth,
+        FieldKind::Date => Kind::Date,
+    }
+}
+
+impl<'a> QueryContext<'a> {
+    /// The field of this name; `None` for one that the mapping lacks.
+    pub(super) fn find(&self, name: &str) -> Option<Cow<'a, LexicalField>> {
+        self.fields.get(name).map(Cow::Borrowed)
+    }
+
+    /// The names of the fields that a pattern with `*` names; the pattern itself where it has none.
+    pub(super) fn expand(&self, pattern: &str, wanted: impl Fn(Kind) -> bool) -> Vec<String> {
+        if !pattern.contains('*') {
+            return vec![pattern.to_string()];
+        }
+        let fields = self.fields.iter().filter(|(name, field)| matches(pattern, name) && wanted(kind_of(field)));
+        fields.map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// Whether a field is a semantic one.
+    pub(super) fn is_semantic(&self, name: &str) -> bool {
+        self.definition.fields().is_ok_and(|fields| {
+            fields.iter().any(|field| {
+                field.path == name && matches!(field.kind, crate::schema::flatten::FieldKind::SemanticText(_))
+            })
+        })
+    }
+
+    /// The analyzer of this name.
+    pub(super) fn analyzer(&self, query: &str, name: &str) -> EsResult<crate::index::lexical::Analyzer> {
+        crate::index::lexical::Analyzer::named(name)
+            .map_err(|_| self.shard_error(format!("[{query}] analyzer [{name}] not found")))
+    }
+
+    /// Documents whose field has this value, as `term` looks it up. An unmapped field matches nothing.
+    pub(super) fn term(&self, name: &str, value: &Value) -> EsResult<Query> {
+        if let Some(query) = self.metadata_term(name, std::slice::from_ref(value)) {
+            return Ok(query);
+        }
+        let Some(field) = self.find(name) else { return Ok(Query::MatchNone) };
+        Ok(match self.lookup(name, &field, value)? {
+            Lookup::Value(value) => Query::Term(FieldValue { field: name.to_string(), value }),
+            Lookup::Range(from, to) => between(name, from, to),
+            Lookup::Nothing => Query::MatchNone,
+        })
+    }
+
+    /// Documents whose field has any of these values, with score 1.
+    pub(super) fn terms(&self, name: &str, values: &[Value]) -> EsResult<Query> {
+        if let Some(query) = self.metadata_term(name, values) {
+            return Ok(query);
+        }
+        let Some(field) = self.find(name) else { return Ok(Query::MatchNone) };
+        let (mut found, mut ranges) = (Vec::new(), Vec::new());
+        for value in values {
+            match self.lookup(name, &field, value)? {
+                Lookup::Value(value) => found.push(value),
+                Lookup::Range(from, to) => ranges.push(between(name, from, to)),
+                Lookup::Nothing => {}
+            }
+        }
+        let plain = Query::Terms(FieldValues { field: name.to_string(), values: found });
+        Ok(match (ranges.is_empty(), &plain) {
+            (true, Query::Terms(terms)) if terms.values.is_empty() => Query::MatchNone,
+            (true, _) => plain,
+            (false, _) => {
+                Query::ConstantScore(Box::new(Query::Bool(BoolQuery { should: ranges, ..BoolQuery::default() })))
+            }
+        })
+    }
+
+    /// `_id` and `_index`, which are no fields of the mapping.
+    fn metadata_term(&self, name: &str, values: &[Value]) -> Option<Query> {
+        let texts = || values.iter().filter_map(object::plain);
+        match name {
+            "_id" => Some(Query::Ids(IdsQuery { values: texts().collect() })),
+            "_index" => {
+                let is_here = texts().any(|value| matches(&value, self.index));
+                Some(if is_here { Query::MatchAll } else { Query::MatchNone })
+            }
+            _ => None,
+        }
+    }
+
+    fn lookup(&self, name: &str, field: &LexicalField, value: &Value) -> EsResult<Lookup> {
+        let text = object::plain(value).ok_or_else(|| {
+            EsError::illegal_argument(format!("a value of [{name}] is [{}], expected a plain value", object::token(value)))
+        })?;
+        Ok(match kind_of(field) {
+            Kind::Text => Lookup::Value(TermValue::Text(text)),
+            Kind::Keyword => Lookup::Value(TermValue::Text(self.normalized(field, &text))),
+            Kind::Truth => match (value, text.as_str()) {
+                (Value::Bool(truth), _) => Lookup::Value(TermValue::Bool(*truth)),
+                (_, "true") => Lookup::Value(TermValue::Bool(true)),
+                (_, "false" | "") => Lookup::Value(TermValue::Bool(false)),
+                _ => {
+                    return Err(self.cannot_create(
+                        "illegal_argument_exception",
+                        format!("Can't parse boolean value [{text}], expected [true] or [false]"),
+                    ));
+                }
+            },
+            Kind::Whole => match self.number(&text)? {
+                Number::Whole(number) => Lookup::Value(TermValue::Integer(number)),
+                Number::Large(number) => Lookup::Value(TermValue::Unsigned(number)),
+                Number::Fraction(_) => Lookup::Nothing,
+            },
+            Kind::Fraction => Lookup::Value(TermValue::Float(match self.number(&text)? {
+                Number::Whole(number) => number as f64,
+                Number::Large(number) => number as f64,
+                Number::Fraction(number) => number,
+            })),
+            Kind::Date => {
+                let from = self.date(field, &text, &DateReading::default(), Rounding::Down)?;
+                let to = self.date(field, &text, &DateReading::default(), Rounding::Up)?;
+                Lookup::Range(from, to)
+            }
+        })
+    }
+
+    /// A keyword as the field's normalizer makes it.
+    pub(super) fn normalized(&self, _field: &LexicalField, text: &str) -> String {
+        text.to_string()
+    }
+
+    /// A text as a number.
+    pub(super) fn number(&self, text: &str) -> EsResult<Number> {
+        let text = text.trim();
+        if let Ok(number) = text.parse::<i64>() {
+            return Ok(Number::Whole(number));
+        }
+        if let Ok(number) = text.parse::<u64>() {
+            return Ok(Number::Large(number));
+        }
+        match text.parse::<f64>() {
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+            Ok(number) if number.fract() == 0.0 && number.abs() < 9e15 => Ok(Number::Whole(number as i64)),
+            Ok(number) if number.is_finite() => Ok(Number::Fraction(number)),
+            _ => Err(self.cannot_create("number_format_exception", format!("For input string: \"{text}\""))),
+        }
+    }
+
+    /// A date of a query in milliseconds.
+    pub(super) fn date(
+        &self,
+        _field: &LexicalField,
+        text: &str,
+        _reading: &DateReading,
+        _rounding: Rounding,
+    ) -> EsResult<i64> {
+        date::parse_iso(text).or_else(|| text.parse().ok()).ok_or_else(|| {
+            self.cannot_create(
+                "parse_exception",
+                format!("failed to parse date field [{text}] with format [strict_date_optional_time||epoch_millis]"),
+            )
+        })
+    }
+
+    /// A query that cannot be made for this index, with what lies behind it.
+    pub(super) fn cannot_create(&self, kind: &str, reason: impl Into<String>) -> EsError {
+        let reason = reason.into();
+        self.shard_error(format!("failed to create query: {reason}")).caused_by(EsError::new(400, kind, reason))
+    }
+}
+
+/// How dates of a query are read, where it says so.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct DateReading {
+    pub(super) format: Option<String>,
+    pub(super) time_zone: Option<String>,
+}
+
+/// What a date that leaves out parts, or is rounded, becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rounding {
+    /// The first instant.
+    Down,
+    /// The last millisecond.
+    Up,
+}
+
+/// A number of a query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    Whole(i64),
+    Large(u64),
+    Fraction(f64),
+}
+
+enum Lookup {
+    Value(TermValue),
+    Range(i64, i64),
+    Nothing,
+}
+
+fn between(name: &str, from: i64, to: i64) -> Query {
+    Query::Range(RangeQuery {
+        field: name.to_string(),
+        gte: Some(TermValue::Integer(from)),
+        lte: Some(TermValue::Integer(to)),
+        ..RangeQuery::default()
+    })
+}
+
+/// Whether a name fits a pattern in which `*` stands for any letters.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else { return false };
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    true
+}
+
+/// A field and its boost as written (`title^2`).
+pub(super) fn split_boost(query: &str, written: &str) -> EsResult<(String, f32)> {
+    let Some((field, boost)) = written.split_once('^') else { return Ok((written.to_string(), 1.0)) };
+    let boost: f32 = boost
+        .parse()
+        .map_err(|_| EsError::illegal_argument(format!("[{query}] has a field [{written}] whose boost is no number")))?;
+    if !boost.is_finite() || boost < 0.0 {
+        return Err(EsError::illegal_argument(format!(
+            "negative [boost] are not allowed in [{query}], use a value between 0 and 1 to deboost"
+        )));
+    }
+    Ok((field.to_string(), boost))
+}
