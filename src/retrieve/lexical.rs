@@ -27,6 +27,7 @@ mod values;
 mod vectors;
 mod words;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -80,8 +81,6 @@ struct SegmentView {
     columns: Arc<ColumnsReader>,
     /// Of the text and keyword fields that the segment has.
     inverted: HashMap<Field, Arc<InvertedIndexReader>>,
-    /// The documents that are no nested objects; `None` where all are none.
-    roots: Option<Arc<BitSet>>,
 }
 
 impl LexicalSearcher {
@@ -101,7 +100,7 @@ impl LexicalSearcher {
                     inverted.insert(field.field, reader.inverted_index(field.field)?);
                 }
             }
-            segments.push(SegmentView { columns, inverted, roots: blocks::roots(reader)?.map(Arc::new) });
+            segments.push(SegmentView { columns, inverted });
         }
         let columns = || segments.iter().map(|segment| segment.columns.as_ref());
         let statistics = term_fields
@@ -292,8 +291,8 @@ impl LexicalSearcher {
     }
 
     /// The field of this name.
-    fn field(&self, name: &str) -> Result<&LexicalField> {
-        self.0.fields.get(name).ok_or_else(|| {
+    fn field(&self, name: &str) -> Result<Cow<'_, LexicalField>> {
+        self.0.fields.find(name).ok_or_else(|| {
             let known: Vec<&str> = self.0.fields.iter().map(|(name, _)| name).collect();
             Error::not_found(format!("is not a searchable field of this index (known: {})", known.join(", ")))
                 .in_field(name)
@@ -320,7 +319,7 @@ impl LexicalSearcher {
 
     /// The documents of a segment that are no nested objects; `None` where all are none.
     pub fn roots(&self, segment_ord: u32) -> Option<&BitSet> {
-        self.0.segments.get(segment_ord as usize).and_then(|segment| segment.roots.as_deref())
+        self.index().and_then(|index| index.roots(segment_ord))
     }
 
     fn segment_ords(&self) -> Vec<(SegmentId, u32)> {

@@ -32,7 +32,7 @@ impl Pattern {
     ///
     /// # Errors
     /// `InvalidInput` when it is too long.
-    pub(super) fn prefix(query: &PatternQuery) -> Result<Self> {
+    pub(super) fn prefix(query: &PatternQuery, key: Option<&str>) -> Result<Self> {
         check_length(&query.field, &query.text)?;
         let mut arena = Arena::new(MAX_STATES);
         let rest = arena.any_text();
@@ -42,14 +42,14 @@ impl Pattern {
             start = arena.concat(one, start);
         }
         let prefix = if query.case_insensitive { String::new() } else { query.text.clone() };
-        Ok(Self { arena, start, prefix })
+        Ok(Self { arena, start, prefix }.behind(key))
     }
 
     /// `*` any letters, `?` one, `\` before either takes it literally.
     ///
     /// # Errors
     /// `InvalidInput` when it is too long.
-    pub(super) fn wildcard(query: &PatternQuery) -> Result<Self> {
+    pub(super) fn wildcard(query: &PatternQuery, key: Option<&str>) -> Result<Self> {
         check_length(&query.field, &query.text)?;
         let mut arena = Arena::new(MAX_STATES);
         let (mut parts, mut prefix, mut is_fixed) = (Vec::new(), String::new(), !query.case_insensitive);
@@ -73,19 +73,30 @@ impl Pattern {
         for part in parts.into_iter().rev() {
             start = arena.concat(part, start);
         }
-        Ok(Self { arena, start, prefix })
+        Ok(Self { arena, start, prefix }.behind(key))
     }
 
     /// A regular expression in Lucene's syntax.
     ///
     /// # Errors
     /// `InvalidInput` saying what was expected where, or when it is too long.
-    pub(super) fn regexp(query: &RegexpQuery) -> Result<Self> {
+    pub(super) fn regexp(query: &RegexpQuery, key: Option<&str>) -> Result<Self> {
         check_length(&query.field, &query.text)?;
         let mut arena = Arena::new(query.max_states.unwrap_or(MAX_STATES));
         let start = regexp::parse(&query.text, query.flags, query.case_insensitive, &mut arena)
             .map_err(|problem| Error::invalid_input(problem).in_field(query.field.clone()))?;
-        Ok(Self { arena, start, prefix: String::new() })
+        Ok(Self { arena, start, prefix: String::new() }.behind(key))
+    }
+
+    /// The pattern of terms that have a key before them.
+    fn behind(mut self, key: Option<&str>) -> Self {
+        let Some(key) = key else { return self };
+        for character in key.chars().rev() {
+            let one = self.arena.character(character, false);
+            self.start = self.arena.concat(one, self.start);
+        }
+        self.prefix = format!("{key}{}", self.prefix);
+        self
     }
 
     pub(super) fn matcher(&self) -> Matcher {
@@ -217,11 +228,12 @@ mod tests {
             ("", false, "", true),
             ("", false, "a", false),
         ] {
-            let found = Pattern::wildcard(&pattern(wildcard, case_insensitive)).unwrap().matcher().matches(text);
+            let found = Pattern::wildcard(&pattern(wildcard, case_insensitive), None).unwrap().matcher().matches(text);
             assert_eq!(found, expected, "{wildcard} {text}");
         }
-        assert!(Pattern::prefix(&pattern("Ab", true)).unwrap().matcher().matches("aBc"));
-        assert!(!Pattern::prefix(&pattern("Ab", false)).unwrap().matcher().matches("aBc"));
-        assert_eq!(Pattern::wildcard(&pattern("abc*d?", false)).unwrap().prefix, "abc");
+        assert!(Pattern::prefix(&pattern("Ab", true), None).unwrap().matcher().matches("aBc"));
+        assert!(!Pattern::prefix(&pattern("Ab", false), None).unwrap().matcher().matches("aBc"));
+        assert_eq!(Pattern::wildcard(&pattern("abc*d?", false), None).unwrap().prefix, "abc");
+        assert!(Pattern::wildcard(&pattern("a*", false), Some("key\0")).unwrap().matcher().matches("key\0ab"));
     }
 }

@@ -1,41 +1,19 @@
-//! Which documents of a segment are whole ones, and which are nested objects.
+//! Nested objects of a segment, and the documents that they are joined to.
 
 use std::collections::HashMap;
 
 use tantivy::index::SegmentId;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{BitSet, SegmentReader, Term};
+use tantivy::{BitSet, Term};
 
 use super::{LexicalSearcher, Scoring};
 use crate::error::Result;
 use crate::retrieve::query::Query;
 
-/// The field by which nested objects say where in their document they stand.
-const NESTED_PATH: &str = "_nested_path";
-
-/// The documents without a nested path; `None` where all are without.
-pub(super) fn roots(reader: &SegmentReader) -> Result<Option<BitSet>> {
-    let Ok(field) = reader.schema().get_field(NESTED_PATH) else { return Ok(None) };
-    let inverted = reader.inverted_index(field)?;
-    if inverted.terms().num_terms() == 0 {
-        return Ok(None);
-    }
-    let mut roots = BitSet::with_max_value_and_full(reader.max_doc());
-    let mut stream = inverted.terms().stream()?;
-    while stream.advance() {
-        let mut postings = inverted.read_block_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
-        while !postings.docs().is_empty() {
-            postings.docs().iter().for_each(|&doc| roots.remove(doc));
-            postings.advance();
-        }
-    }
-    Ok(Some(roots))
-}
-
 impl LexicalSearcher {
     /// The term that the objects of a nested field have; `None` where the index has no nested fields.
     pub(super) fn nested_path_term(&self, path: &str) -> Result<Option<Term>> {
-        let field = self.searcher().schema().get_field(NESTED_PATH).ok();
+        let field = self.fields().engine().nested_path;
         Ok(field.map(|field| Term::from_field_text(field, path)))
     }
 

@@ -28,8 +28,8 @@ use crate::index::lexical::bm25::FieldStatistics;
 use crate::index::lexical::{FieldKind, LexicalField};
 use crate::retrieve::query::{
     BlendedQuery, BoolQuery, CombinedTermQuery, FieldValue, FieldValues, FunctionScoreQuery, Fuzziness, FuzzyQuery,
-    IdsQuery, MatchQuery, NestedQuery, PhraseQuery, Query, RangeQuery as Range, ScoreFunction, SynonymQuery,
-    TermPhraseQuery, TermValue,
+    IdsQuery, MatchQuery, NestedQuery, PatternQuery, PhraseQuery, Query, RangeQuery as Range, Rewrite, ScoreFunction,
+    SynonymQuery, TermPhraseQuery, TermValue,
 };
 
 /// Compiles queries for one snapshot.
@@ -68,9 +68,24 @@ impl Compiler<'_> {
             Query::CombinedTerm(query) => self.combined_term(query, boost)?,
             Query::Blended(query) => self.blended(query, boost)?,
             Query::MoreLikeThis(query) => self.at_depth(&self.searcher.similar(query)?, boost, depth + 1)?,
-            Query::Prefix(query) => self.pattern(&query.field, &Pattern::prefix(query)?, query.rewrite, boost)?,
-            Query::Wildcard(query) => self.pattern(&query.field, &Pattern::wildcard(query)?, query.rewrite, boost)?,
-            Query::Regexp(query) => self.pattern(&query.field, &Pattern::regexp(query)?, query.rewrite, boost)?,
+            Query::Prefix(query) => self.pattern(
+                &query.field,
+                &Pattern::prefix(query, self.key_of(&query.field)?.as_deref())?,
+                query.rewrite,
+                boost,
+            )?,
+            Query::Wildcard(query) => self.pattern(
+                &query.field,
+                &Pattern::wildcard(query, self.key_of(&query.field)?.as_deref())?,
+                query.rewrite,
+                boost,
+            )?,
+            Query::Regexp(query) => self.pattern(
+                &query.field,
+                &Pattern::regexp(query, self.key_of(&query.field)?.as_deref())?,
+                query.rewrite,
+                boost,
+            )?,
             Query::Fuzzy(query) => self.fuzzy(query, boost)?,
             Query::Range(query) => self.range(query, boost)?,
             Query::Exists(name) => self.exists(&name.field, boost)?,
@@ -113,6 +128,11 @@ impl Compiler<'_> {
         })
     }
 
+    /// What stands before each term of a field inside of a `flattened` one.
+    fn key_of(&self, name: &str) -> Result<Option<Arc<str>>> {
+        Ok(self.searcher.field(name)?.extra.key_prefix.clone())
+    }
+
     fn matching(&self, query: &MatchQuery, boost: f32) -> Result<Boxed> {
         let words = self.searcher.words(query)?;
         let mut clauses = Vec::with_capacity(words.words.len());
@@ -132,11 +152,11 @@ impl Compiler<'_> {
     fn word(&self, word: &WordTerm<'_>, fuzziness: Option<Fuzziness>, boost: f32) -> Result<Boxed> {
         let boost = boost * word.boost;
         if !word.field.has_terms() {
-            return self.value(&word.name, word.field, word.term.clone(), boost);
+            return self.value(&word.name, &word.field, word.term.clone(), boost);
         }
         match fuzziness.map(|fuzziness| fuzziness.edits(&word.text)).filter(|&edits| edits > 0) {
             Some(edits) => self.fuzzy(&FuzzyQuery::new(&word.name, &word.text, Fuzziness::Edits(edits)), boost),
-            None => self.term_leaf(word.field, word.term.clone(), boost),
+            None => self.term_leaf(&word.field, word.term.clone(), boost),
         }
     }
 
@@ -164,7 +184,7 @@ impl Compiler<'_> {
     }
 
     fn term(&self, query: &FieldValue, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(&query.field)?;
+        let field = &*self.searcher.field(&query.field)?;
         let term = values::term(&query.field, field, &query.value)?;
         if field.has_terms() && field.indexed {
             self.term_leaf(field, term, boost)
@@ -174,7 +194,7 @@ impl Compiler<'_> {
     }
 
     fn terms(&self, query: &FieldValues, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(&query.field)?;
+        let field = &*self.searcher.field(&query.field)?;
         if !field.indexed {
             return Err(not_searchable(&query.field));
         }
@@ -193,6 +213,7 @@ impl Compiler<'_> {
         let mut queries = Vec::new();
         for (name, field, own) in self.searcher.boosted_fields(&query.fields)? {
             let boost = boost * own;
+            let field = &*field;
             let FieldKind::Text { .. } = field.kind else {
                 let word = values::term(&name, field, &query.text.as_str().into());
                 if let Ok(term) = word {
@@ -224,7 +245,7 @@ impl Compiler<'_> {
             let terms = if is_beginning {
                 self.searcher.beginning_with(field, &token.term, MAX_EXPANSIONS)?
             } else {
-                vec![Term::from_field_text(field.field, &token.term)]
+                vec![field.text_term(&token.term)]
             };
             places.push((token.position - first, terms));
         }
@@ -266,12 +287,12 @@ impl Compiler<'_> {
     }
 
     fn synonyms(&self, query: &SynonymQuery, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(&query.field)?;
+        let field = &*self.searcher.field(&query.field)?;
         let statistics = self.searcher.statistics(field.field)?;
         let mut most_frequent = 0;
         let mut terms = Vec::with_capacity(query.terms.len());
         for synonym in &query.terms {
-            let term = Term::from_field_text(field.field, &synonym.term);
+            let term = field.text_term(&synonym.term);
             most_frequent = most_frequent.max(self.searcher.doc_freq(&term)?);
             terms.push((term, check_boost(synonym.boost)?));
         }
@@ -280,7 +301,7 @@ impl Compiler<'_> {
     }
 
     fn term_phrase(&self, query: &TermPhraseQuery, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(&query.field)?;
+        let field = &*self.searcher.field(&query.field)?;
         let Some(first) = query.places.first().map(|place| place.position) else { return Ok(Box::new(EmptyQuery)) };
         let mut places: Vec<(u32, Vec<Term>)> = Vec::with_capacity(query.places.len());
         for (idx, place) in query.places.iter().enumerate() {
@@ -292,7 +313,7 @@ impl Compiler<'_> {
                     }
                     terms
                 }
-                _ => place.terms.iter().map(|term| Term::from_field_text(field.field, term)).collect(),
+                _ => place.terms.iter().map(|term| field.text_term(term)).collect(),
             };
             places.push((place.position.saturating_sub(first), terms));
         }
@@ -304,7 +325,7 @@ impl Compiler<'_> {
         let (mut doc_freq, mut doc_count, mut sum_total_term_freq) = (0, 0, 0.0_f64);
         let (mut terms, mut fields, mut params) = (Vec::new(), Vec::new(), None);
         for wanted in &query.fields {
-            let field = self.searcher.field(&wanted.field)?;
+            let field = &*self.searcher.field(&wanted.field)?;
             let field_boost = check_boost(wanted.boost)?;
             let statistics = self.searcher.statistics(field.field)?;
             params = params.or(Some(statistics.params));
@@ -312,7 +333,7 @@ impl Compiler<'_> {
             sum_total_term_freq += f64::from(field_boost) * statistics.sum_total_term_freq as f64;
             fields.push((Term::from_field_text(field.field, ""), field_boost));
             for term in &query.terms {
-                let term = Term::from_field_text(field.field, term);
+                let term = field.text_term(term);
                 doc_freq = doc_freq.max(self.searcher.doc_freq(&term)?);
                 terms.push((term, field_boost));
             }
@@ -337,11 +358,11 @@ impl Compiler<'_> {
             let field = self.searcher.field(&blended.field)?;
             if !field.has_terms() {
                 let value = TermValue::Text(blended.term.clone());
-                let term = values::term(&blended.field, field, &value)?;
+                let term = values::term(&blended.field, &field, &value)?;
                 terms.push((blended, field, term, 0));
                 continue;
             }
-            let term = Term::from_field_text(field.field, &blended.term);
+            let term = field.text_term(&blended.term);
             let doc_freq = self.searcher.doc_freq(&term)?;
             if doc_freq > 0 {
                 ceiling = ceiling.min(self.searcher.statistics(field.field)?.doc_count);
@@ -370,9 +391,9 @@ impl Compiler<'_> {
             clauses.push(if field.has_terms() {
                 let statistics = self.searcher.statistics(field.field)?;
                 let weight = statistics.weight(own, statistics.idf(doc_freq));
-                Box::new(TermLeaf { term, weight, norms: self.norms(field)? })
+                Box::new(TermLeaf { term, weight, norms: self.norms(&field)? })
             } else {
-                self.value(&blended.field, field, term, own)?
+                self.value(&blended.field, &field, term, own)?
             });
         }
         Ok(match clauses.len() {
@@ -424,10 +445,9 @@ impl Compiler<'_> {
                 let source = match random.field.as_deref() {
                     None => RandomSource::Place(Arc::new(self.searcher.doc_bases())),
                     Some("_id") => RandomSource::Id(self.searcher.0.columns.clone()),
-                    Some("_seq_no") => RandomSource::Number(NumberField {
-                        name: "_seq_no".to_string(),
-                        kind: FieldKind::UnsignedLong,
-                    }),
+                    Some("_seq_no") => {
+                        RandomSource::Number(NumberField { name: "_seq_no".to_string(), kind: FieldKind::UnsignedLong })
+                    }
                     Some(field) => RandomSource::Number(self.searcher.number_field(field)?),
                 };
                 FunctionKind::Random { source, salted_seed: random.salted_seed }
@@ -457,7 +477,7 @@ impl Compiler<'_> {
     }
 
     fn range(&self, query: &Range, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(&query.field)?;
+        let field = &*self.searcher.field(&query.field)?;
         if !field.indexed && !field.fast {
             return Err(not_searchable(&query.field));
         }
@@ -480,14 +500,24 @@ impl Compiler<'_> {
     }
 
     fn exists(&self, name: &str, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(name)?;
+        let field = &*self.searcher.field(name)?;
+        if let (Some(key), true) = (&field.extra.key_prefix, field.has_terms()) {
+            let keyed = PatternQuery::new(name, "");
+            return self.pattern(name, &Pattern::prefix(&keyed, Some(key))?, Rewrite::ConstantScore, boost);
+        }
         if field.fast {
-            return Ok(constant(Box::new(ExistsQuery::new(name.to_string(), false)), boost));
+            let column = self.searcher.column_name(name, field);
+            return Ok(constant(Box::new(ExistsQuery::new(column, false)), boost));
         }
         if !field.has_terms() {
-            return Err(
-                Error::unsupported("has no column (`doc_values` is false), which `exists` needs").in_field(name)
-            );
+            let mapped = field.extra.mapping.as_deref().map_or(name, |mapping| mapping.path.as_str());
+            let Some(names) = self.searcher.fields().engine().field_names else {
+                return Err(
+                    Error::unsupported("has no column (`doc_values` is false), which `exists` needs").in_field(name)
+                );
+            };
+            let query = TermQuery::new(Term::from_field_text(names, mapped), IndexRecordOption::Basic);
+            return Ok(constant(Box::new(query), boost));
         }
         let mut docs = HashMap::new();
         for (reader, segment) in self.searcher.searcher().segment_readers().iter().zip(&self.searcher.0.segments) {

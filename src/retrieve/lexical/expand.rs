@@ -22,26 +22,33 @@ pub(super) struct Expansion {
     pub(super) doc_freq: u64,
 }
 
-/// Runs a Levenshtein automaton over Tantivy's term dictionary.
-struct Near<'a>(&'a DFA);
+/// Runs a Levenshtein automaton over Tantivy's term dictionary, behind the key that stands before each term of a `flattened` field.
+struct Near<'a>(&'a DFA, &'a [u8]);
+
+/// How much of the key was read, and where in the word the automaton is.
+type NearState = (usize, u32);
 
 impl Automaton for Near<'_> {
-    type State = u32;
+    type State = NearState;
 
-    fn start(&self) -> u32 {
-        self.0.initial_state()
+    fn start(&self) -> NearState {
+        (0, self.0.initial_state())
     }
 
-    fn is_match(&self, state: &u32) -> bool {
-        matches!(self.0.distance(*state), Distance::Exact(_))
+    fn is_match(&self, &(num_read, state): &NearState) -> bool {
+        num_read == self.1.len() && matches!(self.0.distance(state), Distance::Exact(_))
     }
 
-    fn can_match(&self, state: &u32) -> bool {
-        *state != SINK_STATE
+    fn can_match(&self, &(_, state): &NearState) -> bool {
+        state != SINK_STATE
     }
 
-    fn accept(&self, state: &u32, byte: u8) -> u32 {
-        self.0.transition(*state, byte)
+    fn accept(&self, &(num_read, state): &NearState, byte: u8) -> NearState {
+        match self.1.get(num_read) {
+            Some(&wanted) if wanted == byte => (num_read + 1, state),
+            Some(_) => (num_read, SINK_STATE),
+            None => (num_read, self.0.transition(state, byte)),
+        }
     }
 }
 
@@ -57,15 +64,17 @@ impl LexicalSearcher {
     ) -> Result<Vec<Expansion>> {
         let automaton = LevenshteinAutomatonBuilder::new(edits, transpositions).build_dfa(word);
         let prefix: String = word.chars().take(prefix_length).collect();
+        let key = field.extra.key_prefix.as_deref().unwrap_or_default();
         let mut found: BTreeMap<Vec<u8>, (f32, u64)> = BTreeMap::new();
         for segment in &self.0.segments {
             let Some(inverted) = segment.inverted.get(&field.field) else { continue };
-            let mut stream = inverted.terms().search(Near(&automaton)).into_stream()?;
+            let mut stream = inverted.terms().search(Near(&automaton, key.as_bytes())).into_stream()?;
             while stream.advance() {
-                let key = stream.key();
-                if !key.starts_with(prefix.as_bytes()) {
+                let Some(key) =
+                    stream.key().strip_prefix(key.as_bytes()).filter(|key| key.starts_with(prefix.as_bytes()))
+                else {
                     continue;
-                }
+                };
                 let distance = automaton.eval(key).to_u8();
                 let length =
                     std::str::from_utf8(key).map_or(key.len(), |term| term.chars().count()).min(word.chars().count());
@@ -78,7 +87,7 @@ impl LexicalSearcher {
         let mut expansions: Vec<Expansion> = found
             .into_iter()
             .filter_map(|(key, (boost, doc_freq))| {
-                let term = Term::from_field_text(field.field, std::str::from_utf8(&key).ok()?);
+                let term = field.text_term(std::str::from_utf8(&key).ok()?);
                 Some(Expansion { term, boost, doc_freq })
             })
             .collect();
@@ -88,6 +97,7 @@ impl LexicalSearcher {
 
     /// The first terms of a field that begin with `prefix`, in their order.
     pub(super) fn beginning_with(&self, field: &LexicalField, prefix: &str, limit: usize) -> Result<Vec<Term>> {
+        let prefix = &format!("{}{prefix}", field.extra.key_prefix.as_deref().unwrap_or_default());
         let mut found = std::collections::BTreeSet::new();
         for segment in &self.0.segments {
             let Some(inverted) = segment.inverted.get(&field.field) else { continue };

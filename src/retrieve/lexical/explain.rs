@@ -63,7 +63,7 @@ impl LexicalSearcher {
                 sum_of(score, details)
             }
             Query::Term(term) => {
-                let field = self.field(&term.field)?;
+                let field = &*self.field(&term.field)?;
                 let text = super::values::plain(&term.value);
                 let found = if field.has_terms() && field.indexed {
                     let wanted = super::values::term(&term.field, field, &term.value)?;
@@ -236,7 +236,7 @@ impl LexicalSearcher {
         if !word.field.has_terms() {
             return Ok(None);
         }
-        self.explain_term(&word.name, word.field, &word.term, &word.text, outer_boost * word.boost, address)
+        self.explain_term(&word.name, &word.field, &word.term, &word.text, outer_boost * word.boost, address)
     }
 
     fn explain_term(

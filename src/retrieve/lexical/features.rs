@@ -24,7 +24,6 @@ pub(super) struct FeatureLeaf {
 pub(super) enum FeatureFunction {
     Saturation {
         pivot: f32,
-        inverted: bool,
     },
     Log {
         scaling_factor: f32,
@@ -32,11 +31,8 @@ pub(super) enum FeatureFunction {
     Sigmoid {
         pivot: f32,
         exponent: f32,
-        inverted: bool,
     },
-    Linear {
-        inverted: bool,
-    },
+    Linear,
     /// In milliseconds.
     Distance {
         origin: i64,

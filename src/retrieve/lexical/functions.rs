@@ -125,7 +125,8 @@ impl OpenFunction {
                 Ok(evaluated(decay.shape, *scale, distance(decay, &values)))
             }
             OpenFunction::Random { source, salted_seed } => {
-                let hashed = |text: Option<String>| text.map_or(*salted_seed, |text| murmur3(text.as_bytes(), *salted_seed));
+                let hashed =
+                    |text: Option<String>| text.map_or(*salted_seed, |text| murmur3(text.as_bytes(), *salted_seed));
                 let hash = match source {
                     OpenRandomSource::Place(doc_base) => mix(doc_base.wrapping_add(doc).cast_signed() ^ *salted_seed),
                     OpenRandomSource::Number(numbers) => hashed(numbers.first_text(doc)),

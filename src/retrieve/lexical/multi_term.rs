@@ -25,7 +25,7 @@ type Boxed = Box<dyn TantivyQuery>;
 impl Compiler<'_> {
     /// Terms of a field that a pattern matches.
     pub(super) fn pattern(&self, name: &str, pattern: &Pattern, rewrite: Rewrite, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(name)?;
+        let field = &*self.searcher.field(name)?;
         if !field.has_terms() || !field.indexed {
             return Err(Error::invalid_input("is no text or keyword field, which patterns need").in_field(name));
         }
@@ -67,14 +67,14 @@ impl Compiler<'_> {
 
     /// The terms near a word.
     pub(super) fn fuzzy(&self, query: &FuzzyQuery, boost: f32) -> Result<Boxed> {
-        let field = self.searcher.field(&query.field)?;
+        let field = &*self.searcher.field(&query.field)?;
         if !field.has_terms() || !field.indexed {
             return Err(Error::invalid_input("is no text or keyword field, which fuzzy queries need")
                 .in_field(query.field.clone()));
         }
         let edits = query.fuzziness.edits(&query.term);
         if edits == 0 {
-            return self.term_leaf(field, Term::from_field_text(field.field, &query.term), boost);
+            return self.term_leaf(field, field.text_term(&query.term), boost);
         }
         let rewrite = match query.rewrite {
             Rewrite::Usual => Rewrite::TopTermsBlended(query.max_expansions),

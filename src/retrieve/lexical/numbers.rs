@@ -4,7 +4,7 @@ use tantivy::columnar::Column;
 use tantivy::{DocId, SegmentReader};
 
 use crate::error::Result;
-use crate::index::lexical::FieldKind;
+use crate::index::lexical::{FieldKind, LexicalField};
 
 /// The values of a number, date or boolean field in one segment.
 pub(super) enum Numbers {
@@ -92,6 +92,15 @@ impl super::LexicalSearcher {
             )
             .in_field(name));
         }
-        Ok(NumberField { name: name.to_string(), kind: field.kind.clone() })
+        Ok(NumberField { name: self.column_name(name, &field), kind: field.kind.clone() })
+    }
+
+    /// The name of a field's column: an alias has that of its field, a feature one of its own.
+    pub(super) fn column_name(&self, name: &str, field: &LexicalField) -> String {
+        match (&field.extra.mapping, &field.extra.key_prefix) {
+            (Some(mapping), Some(key)) => format!("{}.{key}", mapping.path),
+            (Some(_), None) => self.searcher().schema().get_field_name(field.field).to_string(),
+            (None, _) => name.to_string(),
+        }
     }
 }

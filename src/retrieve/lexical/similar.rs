@@ -6,8 +6,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use tantivy::Term;
-
 use super::LexicalSearcher;
 use super::words;
 use crate::error::Result;
@@ -61,7 +59,7 @@ impl LexicalSearcher {
     }
 
     fn frequencies(&self, liked: &FieldTexts, analyzer: Option<&str>) -> Result<BTreeMap<String, u64>> {
-        let Some(field) = self.fields().get(&liked.field).filter(|field| field.has_terms() && field.indexed) else {
+        let Some(field) = self.fields().find(&liked.field).filter(|field| field.has_terms() && field.indexed) else {
             return Ok(BTreeMap::new());
         };
         let mut frequencies = BTreeMap::new();
@@ -69,7 +67,7 @@ impl LexicalSearcher {
             let terms = match (analyzer, &field.kind) {
                 (None, FieldKind::Text { analyzer, .. }) => analyzer.terms(text),
                 (Some(name), FieldKind::Text { .. }) => Analyzer::named(name)?.terms(text),
-                _ => words::tokens(field, None, text)?.into_iter().map(|token| token.term).collect(),
+                _ => words::tokens(&field, None, text)?.into_iter().map(|token| token.term).collect(),
             };
             for term in terms {
                 *frequencies.entry(term).or_default() += 1;
@@ -98,8 +96,8 @@ impl LexicalSearcher {
             }
             let mut best: Option<(&str, u64)> = None;
             for &name in fields {
-                let Some(field) = self.fields().get(name) else { continue };
-                let doc_freq = self.doc_freq(&Term::from_field_text(field.field, term))?;
+                let Some(field) = self.fields().find(name) else { continue };
+                let doc_freq = self.doc_freq(&field.text_term(term))?;
                 if best.is_none_or(|(_, most)| doc_freq > most) {
                     best = Some((name, doc_freq));
                 }

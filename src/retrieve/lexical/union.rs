@@ -106,7 +106,7 @@ impl LexicalSearcher {
                 Some(words.required)
             }
             Query::Term(query) => {
-                let field = self.field(&query.field)?;
+                let field = &*self.field(&query.field)?;
                 if !field.has_terms() || !field.indexed {
                     return Ok(None);
                 }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::index::lexical::{FieldKind, LexicalField};
 use crate::retrieve::query::TermValue;
 use crate::schema::date;
+use crate::schema::flatten::FlattenedField;
 
 /// The term of a value, for looking it up.
 pub(super) fn term(name: &str, field: &LexicalField, value: &TermValue) -> Result<Term> {
@@ -45,7 +46,17 @@ pub(super) fn term(name: &str, field: &LexicalField, value: &TermValue) -> Resul
 /// A lower or upper bound; a fraction as the bound of whole numbers moves to the next of them.
 pub(super) fn bound(name: &str, field: &LexicalField, value: Bound<&TermValue>, side: Side) -> Result<Bound<Term>> {
     let (value, inclusive) = match value {
-        Bound::Unbounded => return Ok(Bound::Unbounded),
+        Bound::Unbounded => {
+            // Inside of a `flattened` field, the terms of a key lie together.
+            let Some(key) = &field.extra.key_prefix else { return Ok(Bound::Unbounded) };
+            return Ok(match side {
+                Side::Lower => Bound::Included(Term::from_field_text(field.field, key)),
+                Side::Upper => {
+                    let after = key.trim_end_matches(FlattenedField::SEPARATOR);
+                    Bound::Excluded(Term::from_field_text(field.field, &format!("{after}\u{1}")))
+                }
+            });
+        }
         Bound::Included(value) => (value, true),
         Bound::Excluded(value) => (value, false),
     };

@@ -1,5 +1,6 @@
 //! The words of a match query: which terms each word becomes in which field.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tantivy::Term;
@@ -13,7 +14,7 @@ use crate::retrieve::query::{BoostedField, MatchQuery, Operator};
 #[derive(Debug, Clone)]
 pub(super) struct WordTerm<'a> {
     pub(super) name: String,
-    pub(super) field: &'a LexicalField,
+    pub(super) field: Cow<'a, LexicalField>,
     pub(super) term: Term,
     /// The term as text.
     pub(super) text: String,
@@ -31,7 +32,7 @@ pub(super) struct Words<'a> {
 
 impl LexicalSearcher {
     /// The fields of a query: those it names, else the index's defaults; every boost finite and at least 0.
-    pub(super) fn boosted_fields(&self, named: &[BoostedField]) -> Result<Vec<(String, &LexicalField, f32)>> {
+    pub(super) fn boosted_fields(&self, named: &[BoostedField]) -> Result<Vec<(String, Cow<'_, LexicalField>, f32)>> {
         let defaults;
         let wanted = if named.is_empty() {
             defaults = self.fields().defaults();
@@ -50,13 +51,13 @@ impl LexicalSearcher {
     pub(super) fn words(&self, query: &MatchQuery) -> Result<Words<'_>> {
         let mut by_place: BTreeMap<(usize, usize), Vec<WordTerm<'_>>> = BTreeMap::new();
         for (name, field, boost) in self.boosted_fields(&query.fields)? {
-            for (nth, token) in tokens(field, query.analyzer.as_deref(), &query.text)?.into_iter().enumerate() {
-                let Some(term) = self.term_of(&name, field, &token.term) else { continue };
+            for (nth, token) in tokens(&field, query.analyzer.as_deref(), &query.text)?.into_iter().enumerate() {
+                let Some(term) = self.term_of(&name, &field, &token.term) else { continue };
                 // Two tokens of one place (synonyms) are two words; the rest meet by their beginnings.
                 let place = (token.start, if field.has_terms() { 0 } else { nth });
                 by_place.entry(place).or_default().push(WordTerm {
                     name: name.clone(),
-                    field,
+                    field: field.clone(),
                     term,
                     text: token.term,
                     boost,

@@ -360,7 +360,7 @@ mod tests {
             ("#|a", vec!["a"], vec![""]),
             ("(a*)*b", vec!["b", "aab"], vec!["a"]),
         ] {
-            let matcher = Pattern::regexp(&query(expression)).unwrap();
+            let matcher = Pattern::regexp(&query(expression), None).unwrap();
             for text in yes {
                 assert!(matcher.matcher().matches(text), "{expression} {text}");
             }
@@ -373,9 +373,9 @@ mod tests {
     #[test]
     fn flags_switch_operators_off() {
         let none = RegexpQuery { flags: RegexpFlags::NONE, ..query("a&b~#@<1-2>") };
-        assert!(Pattern::regexp(&none).unwrap().matcher().matches("a&b~#@<1-2>"));
+        assert!(Pattern::regexp(&none, None).unwrap().matcher().matches("a&b~#@<1-2>"));
         let either = RegexpQuery { case_insensitive: true, ..query("aB[cD]") };
-        assert!(Pattern::regexp(&either).unwrap().matcher().matches("AbC"));
+        assert!(Pattern::regexp(&either, None).unwrap().matcher().matches("AbC"));
     }
 
     #[test]
@@ -391,7 +391,7 @@ mod tests {
             ("[z-a]", "invalid range"),
             ("<a-b>", "interval syntax error"),
         ] {
-            let error = Pattern::regexp(&query(expression)).unwrap_err().to_string();
+            let error = Pattern::regexp(&query(expression), None).unwrap_err().to_string();
             assert!(error.contains(problem), "{expression}: {error}");
         }
     }
@@ -400,7 +400,7 @@ mod tests {
     fn catastrophic_expressions_end() {
         for expression in ["(a|aa)+$", "(x+x+)+y", "((a{1,99}){1,99}){1,99}", ".*a.{12}&.*b.{13}", "~(~(~(.*a.{14})))"]
         {
-            let matcher = Pattern::regexp(&query(expression)).unwrap().matcher();
+            let matcher = Pattern::regexp(&query(expression), None).unwrap().matcher();
             let started = std::time::Instant::now();
             for seed in 0..200_usize {
                 let text: String =
@@ -415,14 +415,14 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(text in "[a-c.*+?|&~#@<>0-9{},()\\[\\]^\\-\"\\\\]{0,24}", term in "[a-c]{0,8}") {
-            if let Ok(pattern) = Pattern::regexp(&query(&text)) {
+            if let Ok(pattern) = Pattern::regexp(&query(&text), None) {
                 pattern.matcher().matches(&term);
             }
         }
 
         #[test]
         fn agrees_with_the_regex_crate(text in "[a-c]{1,2}(\\(?[a-c.]{1,3}(\\*|\\+|\\?|\\{1,2\\})?){0,4}", term in "[a-c]{0,8}") {
-            if let (Ok(pattern), Ok(other)) = (Pattern::regexp(&query(&text)), regex::Regex::new(&format!("^(?:{text})$"))) {
+            if let (Ok(pattern), Ok(other)) = (Pattern::regexp(&query(&text), None), regex::Regex::new(&format!("^(?:{text})$"))) {
                 prop_assert_eq!(pattern.matcher().matches(&term), other.is_match(&term), "{} {}", text, term);
             }
         }

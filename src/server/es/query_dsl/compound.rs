@@ -40,8 +40,16 @@ pub(super) fn bool(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> 
             }
             _ if common.take("bool", key, value)? => {}
             _ => {
-                let known =
-                    ["must", "should", "filter", "must_not", "minimum_should_match", "adjust_pure_negative", "boost", "_name"];
+                let known = [
+                    "must",
+                    "should",
+                    "filter",
+                    "must_not",
+                    "minimum_should_match",
+                    "adjust_pure_negative",
+                    "boost",
+                    "_name",
+                ];
                 return Err(EsError::parsing(format!(
                     "[bool] query does not support [{key}]{}",
                     object::suggestion(key, &known)
@@ -68,9 +76,9 @@ pub(super) fn boosting(body: &Value, context: &QueryContext<'_>) -> EsResult<Que
         }
     }
     let missing = |what: &str| EsError::parsing(format!("[boosting] query requires '{what}' query to be set'"));
-    let negative_boost = factor
-        .filter(|factor| *factor >= 0.0)
-        .ok_or_else(|| EsError::parsing("[boosting] query requires 'negative_boost' to be set to be a positive value'"))?;
+    let negative_boost = factor.filter(|factor| *factor >= 0.0).ok_or_else(|| {
+        EsError::parsing("[boosting] query requires 'negative_boost' to be set to be a positive value'")
+    })?;
     Ok(common.around(Query::Boosting(BoostingQuery {
         positive: Box::new(positive.ok_or_else(|| missing("positive"))?),
         negative: Box::new(negative.ok_or_else(|| missing("negative"))?),
@@ -146,11 +154,12 @@ pub(super) fn wrapper(body: &Value, context: &QueryContext<'_>) -> EsResult<Quer
             _ => return Err(EsError::parsing(format!("[wrapper] query malformed, expected `query` but was {key}"))),
         }
     }
-    let inner = inner.filter(|inner| !inner.is_empty()).ok_or_else(|| EsError::parsing("[wrapper] query has no [query]"))?;
+    let inner =
+        inner.filter(|inner| !inner.is_empty()).ok_or_else(|| EsError::parsing("[wrapper] query has no [query]"))?;
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(inner.as_bytes())
         .map_err(|_| EsError::parsing("[wrapper] [query] is not base64"))?;
-    let query: Value =
-        serde_json::from_slice(&bytes).map_err(|error| EsError::parsing(format!("[wrapper] [query] is no JSON: {error}")))?;
+    let query: Value = serde_json::from_slice(&bytes)
+        .map_err(|error| EsError::parsing(format!("[wrapper] [query] is no JSON: {error}")))?;
     parse_inner(&query, context)
 }

@@ -20,8 +20,9 @@ pub(super) fn exists(body: &Value, context: &QueryContext<'_>) -> EsResult<Query
             _ => return Err(object::unknown("exists", key)),
         }
     }
-    let field =
-        field.filter(|field| !field.is_empty()).ok_or_else(|| EsError::parsing("[exists] must be provided with a [field]"))?;
+    let field = field
+        .filter(|field| !field.is_empty())
+        .ok_or_else(|| EsError::parsing("[exists] must be provided with a [field]"))?;
     Ok(common.around(context.exists(&field)))
 }
 
@@ -49,7 +50,7 @@ impl QueryContext<'_> {
     }
 
     fn existing_fields(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|(name, _)| name)
+        self.fields.iter().map(|(name, _)| name).filter(|name| !super::field::is_keyed(name))
     }
 }
 

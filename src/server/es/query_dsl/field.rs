@@ -8,10 +8,9 @@ use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
 use super::object;
 use crate::index::lexical::{FieldKind, LexicalField};
-use crate::retrieve::query::{
-    BoolQuery, FieldValue, FieldValues, IdsQuery, Query, RangeQuery, TermValue,
-};
-use crate::schema::date;
+use crate::retrieve::query::{BoolQuery, FieldValue, FieldValues, IdsQuery, Query, RangeQuery, TermValue};
+use crate::schema::date::{self, DateFormats, DateMath, Missing};
+use crate::schema::flatten::{self, FlattenedField};
 
 /// How a field's values are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +27,12 @@ pub(super) enum Kind {
     Truth,
     /// Milliseconds since 1970.
     Date,
+    /// Addresses.
+    Ip,
+    /// A number that only raises scores.
+    Feature,
+    /// Vectors.
+    Vector,
 }
 
 impl Kind {
@@ -36,16 +41,14 @@ impl Kind {
         matches!(self, Kind::Text | Kind::Keyword)
     }
 
-    /// The name for errors.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Kind::Text => "text",
-            Kind::Keyword => "keyword",
-            Kind::Whole => "long",
-            Kind::Fraction => "double",
-            Kind::Truth => "boolean",
-            Kind::Date => "date",
-        }
+    /// Whether its values are numbers, dates or truths in a column.
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Kind::Whole | Kind::Fraction | Kind::Truth | Kind::Date | Kind::Feature)
+    }
+
+    /// Whether a value is looked up in it.
+    pub(super) fn has_values(self) -> bool {
+        !matches!(self, Kind::Feature | Kind::Vector)
     }
 }
 
@@ -58,13 +61,34 @@ pub(super) fn kind_of(field: &LexicalField) -> Kind {
         FieldKind::Double => Kind::Fraction,
         FieldKind::Bool => Kind::Truth,
         FieldKind::Date => Kind::Date,
+        FieldKind::Ip => Kind::Ip,
+        FieldKind::RankFeature => Kind::Feature,
+        FieldKind::Vector => Kind::Vector,
+    }
+}
+
+/// Elasticsearch's name of a field's type, for errors.
+pub(super) fn type_of(field: &LexicalField) -> &str {
+    match field.extra.mapping.as_deref() {
+        Some(mapping) => mapping.type_name,
+        None => match kind_of(field) {
+            Kind::Text => "text",
+            Kind::Keyword => "keyword",
+            Kind::Whole => "long",
+            Kind::Fraction => "double",
+            Kind::Truth => "boolean",
+            Kind::Date => "date",
+            Kind::Ip => "ip",
+            Kind::Feature => "rank_feature",
+            Kind::Vector => "dense_vector",
+        },
     }
 }
 
 impl<'a> QueryContext<'a> {
     /// The field of this name; `None` for one that the mapping lacks.
     pub(super) fn find(&self, name: &str) -> Option<Cow<'a, LexicalField>> {
-        self.fields.get(name).map(Cow::Borrowed)
+        self.fields.find(name)
     }
 
     /// The names of the fields that a pattern with `*` names; the pattern itself where it has none.
@@ -73,16 +97,14 @@ impl<'a> QueryContext<'a> {
             return vec![pattern.to_string()];
         }
         let fields = self.fields.iter().filter(|(name, field)| matches(pattern, name) && wanted(kind_of(field)));
-        fields.map(|(name, _)| name.to_string()).collect()
+        fields.filter(|(name, _)| !is_keyed(name)).map(|(name, _)| name.to_string()).collect()
     }
 
     /// Whether a field is a semantic one.
     pub(super) fn is_semantic(&self, name: &str) -> bool {
-        self.definition.fields().is_ok_and(|fields| {
-            fields.iter().any(|field| {
-                field.path == name && matches!(field.kind, crate::schema::flatten::FieldKind::SemanticText(_))
-            })
-        })
+        let field = self.find(name);
+        let mapping = field.as_ref().and_then(|field| field.extra.mapping.as_deref());
+        mapping.is_some_and(|mapping| matches!(mapping.kind, flatten::FieldKind::SemanticText(_)))
     }
 
     /// The analyzer of this name.
@@ -99,7 +121,8 @@ impl<'a> QueryContext<'a> {
         let Some(field) = self.find(name) else { return Ok(Query::MatchNone) };
         Ok(match self.lookup(name, &field, value)? {
             Lookup::Value(value) => Query::Term(FieldValue { field: name.to_string(), value }),
-            Lookup::Range(from, to) => between(name, from, to),
+            Lookup::Range(from, to) => between(name, TermValue::Integer(from), TermValue::Integer(to)),
+            Lookup::Network(from, to) => between(name, TermValue::Text(from), TermValue::Text(to)),
             Lookup::Nothing => Query::MatchNone,
         })
     }
@@ -114,7 +137,8 @@ impl<'a> QueryContext<'a> {
         for value in values {
             match self.lookup(name, &field, value)? {
                 Lookup::Value(value) => found.push(value),
-                Lookup::Range(from, to) => ranges.push(between(name, from, to)),
+                Lookup::Range(from, to) => ranges.push(between(name, TermValue::Integer(from), TermValue::Integer(to))),
+                Lookup::Network(from, to) => ranges.push(between(name, TermValue::Text(from), TermValue::Text(to))),
                 Lookup::Nothing => {}
             }
         }
@@ -122,7 +146,10 @@ impl<'a> QueryContext<'a> {
         Ok(match (ranges.is_empty(), &plain) {
             (true, Query::Terms(terms)) if terms.values.is_empty() => Query::MatchNone,
             (true, _) => plain,
-            (false, _) => {
+            (false, plain) => {
+                if matches!(plain, Query::Terms(terms) if !terms.values.is_empty()) {
+                    ranges.push(plain.clone());
+                }
                 Query::ConstantScore(Box::new(Query::Bool(BoolQuery { should: ranges, ..BoolQuery::default() })))
             }
         })
@@ -143,7 +170,10 @@ impl<'a> QueryContext<'a> {
 
     fn lookup(&self, name: &str, field: &LexicalField, value: &Value) -> EsResult<Lookup> {
         let text = object::plain(value).ok_or_else(|| {
-            EsError::illegal_argument(format!("a value of [{name}] is [{}], expected a plain value", object::token(value)))
+            EsError::illegal_argument(format!(
+                "a value of [{name}] is [{}], expected a plain value",
+                object::token(value)
+            ))
         })?;
         Ok(match kind_of(field) {
             Kind::Text => Lookup::Value(TermValue::Text(text)),
@@ -160,15 +190,31 @@ impl<'a> QueryContext<'a> {
                 }
             },
             Kind::Whole => match self.number(&text)? {
-                Number::Whole(number) => Lookup::Value(TermValue::Integer(number)),
+                Number::Whole(number) => {
+                    let (least, greatest) = field.integer_range();
+                    if (least..=greatest).contains(&number) {
+                        Lookup::Value(TermValue::Integer(number))
+                    } else {
+                        Lookup::Nothing
+                    }
+                }
                 Number::Large(number) => Lookup::Value(TermValue::Unsigned(number)),
                 Number::Fraction(_) => Lookup::Nothing,
             },
-            Kind::Fraction => Lookup::Value(TermValue::Float(match self.number(&text)? {
-                Number::Whole(number) => number as f64,
-                Number::Large(number) => number as f64,
-                Number::Fraction(number) => number,
-            })),
+            Kind::Fraction => {
+                let number = field.precision().round(self.number(&text)?.as_f64());
+                if number.is_finite() { Lookup::Value(TermValue::Float(number)) } else { Lookup::Nothing }
+            }
+            Kind::Ip => match text.parse::<ipnet::IpNet>() {
+                Ok(network) => Lookup::Network(network.network().to_string(), network.broadcast().to_string()),
+                Err(_) => Lookup::Value(TermValue::Text(self.address(&text)?)),
+            },
+            Kind::Feature | Kind::Vector => {
+                return Err(self.cannot_create(
+                    "illegal_argument_exception",
+                    format!("Field [{name}] of type [{}] does not support term queries", type_of(field)),
+                ));
+            }
             Kind::Date => {
                 let from = self.date(field, &text, &DateReading::default(), Rounding::Down)?;
                 let to = self.date(field, &text, &DateReading::default(), Rounding::Up)?;
@@ -178,8 +224,18 @@ impl<'a> QueryContext<'a> {
     }
 
     /// A keyword as the field's normalizer makes it.
-    pub(super) fn normalized(&self, _field: &LexicalField, text: &str) -> String {
-        text.to_string()
+    pub(super) fn normalized(&self, field: &LexicalField, text: &str) -> String {
+        field.normalized(text).into_owned()
+    }
+
+    /// An address as it is looked up.
+    pub(super) fn address(&self, text: &str) -> EsResult<String> {
+        match text.trim().parse::<std::net::IpAddr>() {
+            Ok(address) => Ok(address.to_string()),
+            Err(_) => {
+                Err(self.cannot_create("illegal_argument_exception", format!("'{text}' is not an IP string literal.")))
+            }
+        }
     }
 
     /// A text as a number.
@@ -202,17 +258,31 @@ impl<'a> QueryContext<'a> {
     /// A date of a query in milliseconds.
     pub(super) fn date(
         &self,
-        _field: &LexicalField,
+        field: &LexicalField,
         text: &str,
-        _reading: &DateReading,
-        _rounding: Rounding,
+        reading: &DateReading,
+        rounding: Rounding,
     ) -> EsResult<i64> {
-        date::parse_iso(text).or_else(|| text.parse().ok()).ok_or_else(|| {
-            self.cannot_create(
-                "parse_exception",
-                format!("failed to parse date field [{text}] with format [strict_date_optional_time||epoch_millis]"),
-            )
-        })
+        let own;
+        let formats = match &reading.format {
+            Some(format) => {
+                own = DateFormats::read(format).map_err(|error| self.unreadable(error))?;
+                &own
+            }
+            None => field.date_formats(),
+        };
+        let zone = reading.time_zone.as_deref().map(date::zone).transpose().map_err(|error| self.unreadable(error))?;
+        let math = DateMath { formats, now_millis: self.now_millis, zone: zone.as_ref() };
+        let missing = match rounding {
+            Rounding::Down => Missing::Least,
+            Rounding::Up => Missing::Greatest,
+        };
+        math.parse(text, missing).map_err(|error| self.unreadable(error))
+    }
+
+    fn unreadable(&self, error: crate::error::Error) -> EsError {
+        let cause = EsError::from(error);
+        self.shard_error(format!("failed to create query: {}", cause.reason)).caused_by(cause)
     }
 
     /// A query that cannot be made for this index, with what lies behind it.
@@ -246,19 +316,31 @@ pub(super) enum Number {
     Fraction(f64),
 }
 
+impl Number {
+    /// The number in double precision.
+    pub(super) fn as_f64(self) -> f64 {
+        match self {
+            Number::Whole(number) => number as f64,
+            Number::Large(number) => number as f64,
+            Number::Fraction(number) => number,
+        }
+    }
+}
+
 enum Lookup {
     Value(TermValue),
     Range(i64, i64),
+    Network(String, String),
     Nothing,
 }
 
-fn between(name: &str, from: i64, to: i64) -> Query {
-    Query::Range(RangeQuery {
-        field: name.to_string(),
-        gte: Some(TermValue::Integer(from)),
-        lte: Some(TermValue::Integer(to)),
-        ..RangeQuery::default()
-    })
+fn between(name: &str, from: TermValue, to: TermValue) -> Query {
+    Query::Range(RangeQuery { field: name.to_string(), gte: Some(from), lte: Some(to), ..RangeQuery::default() })
+}
+
+/// Whether a name is that of the keys and values of a `flattened` field, which users do not see.
+pub(super) fn is_keyed(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(parent, _)| name == FlattenedField::keyed_field(parent))
 }
 
 /// Whether a name fits a pattern in which `*` stands for any letters.
@@ -285,9 +367,9 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
 /// A field and its boost as written (`title^2`).
 pub(super) fn split_boost(query: &str, written: &str) -> EsResult<(String, f32)> {
     let Some((field, boost)) = written.split_once('^') else { return Ok((written.to_string(), 1.0)) };
-    let boost: f32 = boost
-        .parse()
-        .map_err(|_| EsError::illegal_argument(format!("[{query}] has a field [{written}] whose boost is no number")))?;
+    let boost: f32 = boost.parse().map_err(|_| {
+        EsError::illegal_argument(format!("[{query}] has a field [{written}] whose boost is no number"))
+    })?;
     if !boost.is_finite() || boost < 0.0 {
         return Err(EsError::illegal_argument(format!(
             "negative [boost] are not allowed in [{query}], use a value between 0 and 1 to deboost"

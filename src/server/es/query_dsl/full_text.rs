@@ -63,13 +63,7 @@ pub(super) fn match_bool_prefix(body: &Value, context: &QueryContext<'_>) -> EsR
     one("match_bool_prefix", &known, Form::BoolPrefix, body, context)
 }
 
-fn one(
-    query: &'static str,
-    known: &[&str],
-    form: Form,
-    body: &Value,
-    context: &QueryContext<'_>,
-) -> EsResult<Query> {
+fn one(query: &'static str, known: &[&str], form: Form, body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
     let (field, value) = object::one_field(query, body)?;
     let (text, options, common) = read(query, known, value)?;
     Ok(common.around(context.text_query(field, text, form, &options)?))

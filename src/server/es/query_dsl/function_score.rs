@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{DateReading, Kind, Rounding, kind_of};
+use super::field::{DateReading, Kind, Rounding, kind_of, type_of};
 use super::object::{self, Common};
 use super::rank_feature::duration;
 use super::{painless, parse_inner};
 use crate::retrieve::lexical::mix;
 use crate::retrieve::query::script::{Expression, Script};
 use crate::retrieve::query::{
-    BoostMode, Decay, DecayShape, FieldValueFactor, FunctionClause, FunctionScoreQuery, Modifier, MultiValueMode, Query,
-    RandomScore, ScoreFunction, ScoreMode, ScriptScoreQuery,
+    BoostMode, Decay, DecayShape, FieldValueFactor, FunctionClause, FunctionScoreQuery, Modifier, MultiValueMode,
+    Query, RandomScore, ScoreFunction, ScoreMode, ScriptScoreQuery,
 };
 
 const QUERY: &str = "function_score";
@@ -103,9 +103,7 @@ fn read_functions(value: &Value, context: &QueryContext<'_>) -> EsResult<Vec<Fun
             }
         }
         if clause.function.is_none() && clause.weight.is_none() {
-            return Err(EsError::parsing(
-                "an entry in functions list is missing a function.",
-            ));
+            return Err(EsError::parsing("an entry in functions list is missing a function."));
         }
         Ok(clause)
     };
@@ -125,9 +123,8 @@ fn read_function(name: &str, value: &Value, context: &QueryContext<'_>) -> EsRes
             if let Some(unknown) = members.keys().find(|key| *key != "script") {
                 return Err(EsError::parsing(format!("script_score query does not support [{unknown}]")));
             }
-            let script = members
-                .get("script")
-                .ok_or_else(|| EsError::parsing("script_score requires 'script' field"))?;
+            let script =
+                members.get("script").ok_or_else(|| EsError::parsing("script_score requires 'script' field"))?;
             ScoreFunction::Script(painless::script(script, context)?)
         }
         _ => return Ok(None),
@@ -146,9 +143,8 @@ fn field_value_factor(value: &Value, context: &QueryContext<'_>) -> EsResult<Sco
             _ => return Err(EsError::parsing(format!("field_value_factor query does not support [{key}]"))),
         }
     }
-    let field = field
-        .ok_or_else(|| EsError::parsing("[field_value_factor] required field 'field' missing"))?;
-    match (context.find(&field).map(|field| kind_of(&field)), missing) {
+    let field = field.ok_or_else(|| EsError::parsing("[field_value_factor] required field 'field' missing"))?;
+    match (context.find(&field), missing) {
         (None, None) => Err(context.cannot_create(
             "illegal_argument_exception",
             format!("Unable to find a field mapper for field [{field}]. No 'missing' value defined."),
@@ -159,11 +155,16 @@ fn field_value_factor(value: &Value, context: &QueryContext<'_>) -> EsResult<Sco
                 .map_err(EsError::illegal_argument)?;
             Ok(ScoreFunction::Script(Script { source: value.to_string(), expression: Expression::Number(value) }))
         }
-        (Some(kind), _) if kind.has_terms() => Err(context.cannot_create(
+        (Some(found), _) if !kind_of(&found).is_number() => Err(context.cannot_create(
             "illegal_argument_exception",
-            format!("field_value_factor needs a field of numbers, not [{field}] which is of type [{}]", kind.name()),
+            format!(
+                "field_value_factor needs a field of numbers, not [{field}] which is of type [{}]",
+                type_of(&found)
+            ),
         )),
-        (Some(_), missing) => Ok(ScoreFunction::FieldValueFactor(FieldValueFactor { field, factor, modifier, missing })),
+        (Some(_), missing) => {
+            Ok(ScoreFunction::FieldValueFactor(FieldValueFactor { field, factor, modifier, missing }))
+        }
     }
 }
 
@@ -219,7 +220,7 @@ fn decay(shape: DecayShape, name: &str, value: &Value, context: &QueryContext<'_
     if !matches!(kind, Kind::Date | Kind::Whole | Kind::Fraction) {
         return Err(context.cannot_create(
             "parsing_exception",
-            format!("field [{field}] is of type [{}], but only numeric types are supported.", kind.name()),
+            format!("field [{field}] is of type [{}], but only numeric types are supported.", type_of(&mapped)),
         ));
     }
     let (mut origin, mut scale, mut offset, mut decay) = (None, None, 0.0, 0.5);
@@ -246,7 +247,7 @@ fn decay(shape: DecayShape, name: &str, value: &Value, context: &QueryContext<'_
     let origin = match origin {
         Some(origin) => origin,
         None if kind == Kind::Date => context.now_millis as f64,
-        None => return Err(EsError::parsing(format!("both [scale] and [origin] must be set for numeric fields."))),
+        None => return Err(EsError::parsing("both [scale] and [origin] must be set for numeric fields.")),
     };
     let scale = scale.ok_or_else(|| EsError::parsing("[scale] must be set for a decay function."))?;
     if scale <= 0.0 {
@@ -266,14 +267,16 @@ fn random_score(value: &Value, context: &QueryContext<'_>) -> EsResult<ScoreFunc
     for (key, value) in object::members("random_score", value)? {
         match (key.as_str(), value) {
             ("seed", Value::Number(number)) => {
-                let number = number
-                    .as_i64()
-                    .ok_or_else(|| EsError::parsing("random_score seed must be an int, long or string, not a fraction"))?;
+                let number = number.as_i64().ok_or_else(|| {
+                    EsError::parsing("random_score seed must be an int, long or string, not a fraction")
+                })?;
                 seed = Some(i32::try_from(number).unwrap_or_else(|_| long_hash(number)));
             }
             ("seed", Value::String(text)) => seed = Some(text_hash(text)),
             ("seed", other) => {
-                return Err(EsError::parsing(format!("random_score seed must be an int, long or string, not '{other}'")));
+                return Err(EsError::parsing(format!(
+                    "random_score seed must be an int, long or string, not '{other}'"
+                )));
             }
             ("field", value) => field = Some(object::text("random_score", key, value)?),
             _ => return Err(EsError::parsing(format!("random_score query does not support [{key}]"))),
@@ -288,8 +291,7 @@ fn random_score(value: &Value, context: &QueryContext<'_>) -> EsResult<ScoreFunc
     if let Some(field) = &field
         && !matches!(field.as_str(), "_id" | "_seq_no")
     {
-        let kind = context.find(field).map(|field| kind_of(&field));
-        match kind {
+        match context.find(field) {
             None => {
                 return Err(context.cannot_create(
                     "illegal_argument_exception",
@@ -299,8 +301,11 @@ fn random_score(value: &Value, context: &QueryContext<'_>) -> EsResult<ScoreFunc
                     ),
                 ));
             }
-            Some(kind) if kind.has_terms() => {
-                return Err(EsError::unsupported(format!("random_score over the field [{field}] of type [{}]", kind.name())));
+            Some(found) if !kind_of(&found).is_number() => {
+                return Err(EsError::unsupported(format!(
+                    "random_score over the field [{field}] of type [{}]",
+                    type_of(&found)
+                )));
             }
             Some(_) => {}
         }

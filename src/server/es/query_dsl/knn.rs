@@ -43,9 +43,7 @@ pub(super) fn knn(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
             ));
         }
         (None, None) => {
-            return Err(EsError::illegal_argument(
-                "either [query_vector_builder] or [query_vector] must be provided",
-            ));
+            return Err(EsError::illegal_argument("either [query_vector_builder] or [query_vector] must be provided"));
         }
         (_, builder) => builder.map_or((None, None), |(text, model)| (Some(text), model)),
     };
@@ -102,26 +100,29 @@ fn read_builder(value: &Value) -> EsResult<(String, Option<String>)> {
 }
 
 fn check_field(field: &str, vector: Option<&[f32]>, context: &QueryContext<'_>) -> EsResult<()> {
-    let fields = context.definition.fields()?;
-    let Some(found) = fields.iter().find(|known| known.path == field) else {
-        return Err(context.shard_error(format!("failed to create query: field [{field}] does not exist in the mapping")));
+    let Some(found) = context.find(field) else {
+        return Err(
+            context.shard_error(format!("failed to create query: field [{field}] does not exist in the mapping"))
+        );
     };
-    match (&found.kind, vector) {
-        (FieldKind::DenseVector(own), Some(vector)) if own.dims != vector.len() && own.dims != 0 => {
+    match (found.extra.mapping.as_deref().map(|mapping| &mapping.kind), vector) {
+        (Some(FieldKind::DenseVector(own)), _) if !own.indexed => Err(context.cannot_create(
+            "illegal_argument_exception",
+            format!("to perform knn search on field [{field}], its mapping must have [index] set to [true]"),
+        )),
+        (Some(FieldKind::DenseVector(own)), Some(vector)) if own.dims.is_some_and(|dims| dims != vector.len()) => {
             Err(context.cannot_create(
                 "illegal_argument_exception",
                 format!(
                     "The query vector has a different number of dimensions [{}] than the document vectors [{}].",
                     vector.len(),
-                    own.dims
+                    own.dims.unwrap_or(0)
                 ),
             ))
         }
-        (FieldKind::DenseVector(_) | FieldKind::SemanticText(_), _) => Ok(()),
-        _ => Err(context.cannot_create(
-            "illegal_argument_exception",
-            "[knn] queries are only supported on [dense_vector] fields",
-        )),
+        (Some(FieldKind::DenseVector(_) | FieldKind::SemanticText(_)), _) => Ok(()),
+        _ => Err(context
+            .cannot_create("illegal_argument_exception", "[knn] queries are only supported on [dense_vector] fields")),
     }
 }
 
@@ -148,10 +149,7 @@ pub(super) fn semantic_in(field: &str, text: &str, context: &QueryContext<'_>) -
         let Some(found) = context.find(field) else { return Ok(Query::MatchNone) };
         return Err(context.cannot_create(
             "illegal_argument_exception",
-            format!(
-                "Field [{field}] of type [{}] does not support semantic queries",
-                super::field::kind_of(&found).name()
-            ),
+            format!("Field [{field}] of type [{}] does not support semantic queries", super::field::type_of(&found)),
         ));
     }
     if text.trim().is_empty() {

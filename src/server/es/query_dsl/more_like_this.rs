@@ -80,7 +80,8 @@ pub(super) fn more_like_this(body: &Value, context: &QueryContext<'_>) -> EsResu
     for item in &unlike {
         match item {
             Item::Text(text) => {
-                unliked.extend(fields.iter().map(|field| FieldTexts { field: field.clone(), texts: vec![text.clone()] }));
+                unliked
+                    .extend(fields.iter().map(|field| FieldTexts { field: field.clone(), texts: vec![text.clone()] }));
             }
             Item::Document { .. } => unliked.extend(context.texts_of(item, &fields)?),
         }
@@ -126,7 +127,9 @@ fn item(key: &str, value: &Value) -> EsResult<Item> {
         }
     }
     if id.is_some() == doc.is_some() {
-        return Err(EsError::parsing("failed to parse More Like This item. either [_id] or [doc] can be specified, but not both!"));
+        return Err(EsError::parsing(
+            "failed to parse More Like This item. either [_id] or [doc] can be specified, but not both!",
+        ));
     }
     Ok(Item::Document { index, id, doc, fields })
 }

@@ -7,14 +7,12 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{kind_of, split_boost};
+use super::field::{Kind, kind_of, split_boost, type_of};
 use super::full_text::present;
 use super::object::{self, Common};
 use super::text::{Form, Places, TextOptions, ZeroTerms, any_of, combination, places, with_minimum};
 use crate::index::lexical::FieldKind;
-use crate::retrieve::query::{
-    BlendedQuery, BlendedTerm, BoostedField, CombinedTermQuery, DisMaxQuery, Query,
-};
+use crate::retrieve::query::{BlendedQuery, BlendedTerm, BoostedField, CombinedTermQuery, DisMaxQuery, Query};
 
 /// How the fields of a `multi_match` count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,7 +119,7 @@ impl QueryContext<'_> {
         let mut fields = Fields::new();
         for written in written {
             let (pattern, boost) = split_boost(query, written)?;
-            for name in self.expand(&pattern, |_| true) {
+            for name in self.expand(&pattern, Kind::has_values) {
                 fields.entry(name).and_modify(|known| *known *= boost).or_insert(boost);
             }
         }
@@ -165,13 +163,7 @@ impl QueryContext<'_> {
     }
 
     /// Each word in whichever field has it, as if the fields were one; fields with different analyzers are groups of their own.
-    fn cross_fields(
-        &self,
-        fields: &Fields,
-        text: &Value,
-        tie_breaker: f32,
-        options: &TextOptions,
-    ) -> EsResult<Query> {
+    fn cross_fields(&self, fields: &Fields, text: &Value, tie_breaker: f32, options: &TextOptions) -> EsResult<Query> {
         let mut groups: IndexMap<String, Vec<(&String, f32)>> = IndexMap::new();
         let mut queries = Vec::new();
         for (name, &boost) in fields {
@@ -279,7 +271,7 @@ pub(super) fn combined_fields(body: &Value, context: &QueryContext<'_>) -> EsRes
         let FieldKind::Text { search_analyzer, .. } = &field.kind else {
             return Err(context.cannot_create(
                 "illegal_argument_exception",
-                format!("Field [{name}] of type [{}] does not support [{query}] queries", kind_of(&field).name()),
+                format!("Field [{name}] of type [{}] does not support [{query}] queries", type_of(&field)),
             ));
         };
         if boost < 1.0 {

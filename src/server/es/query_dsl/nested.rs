@@ -27,11 +27,13 @@ pub(super) fn nested(body: &Value, context: &QueryContext<'_>) -> EsResult<Query
     }
     let path = path.ok_or_else(|| EsError::illegal_argument("[nested] requires 'path' field"))?;
     let inner = inner.ok_or_else(|| EsError::illegal_argument("[nested] requires 'query' field"))?;
-    if !context.is_nested(&path) {
+    if !context.fields.nested_paths().contains(&path) {
         if ignore_unmapped {
             return Ok(common.around(Query::MatchNone));
         }
-        return Err(context.shard_error(format!("failed to create query: [nested] failed to find nested object under path [{path}]")));
+        return Err(context.shard_error(format!(
+            "failed to create query: [nested] failed to find nested object under path [{path}]"
+        )));
     }
     let parent = context.nested_path();
     let query = context.inside(&path, || parse_inner(inner, context))?;

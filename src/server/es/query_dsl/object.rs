@@ -124,9 +124,7 @@ pub(super) fn integer(query: &str, key: &str, value: &Value) -> EsResult<i32> {
         Value::String(text) => text.trim().parse().ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    number
-        .and_then(|number| i32::try_from(number).ok())
-        .ok_or_else(|| misfit(query, key, value, "a whole number"))
+    number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| misfit(query, key, value, "a whole number"))
 }
 
 /// A whole number of at least 0.

@@ -10,11 +10,9 @@ use serde_json::{Map, Value};
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{Kind, kind_of};
+use super::field::{Kind, kind_of, type_of};
 use super::object;
-use crate::retrieve::query::script::{
-    BinaryOperator, Expression, MathFunction, Script, VectorFunction, VectorMeasure,
-};
+use crate::retrieve::query::script::{BinaryOperator, Expression, MathFunction, Script, VectorFunction, VectorMeasure};
 
 /// Deeper expressions are refused: each level is a level of the stack.
 const MAX_DEPTH: usize = 60;
@@ -45,9 +43,13 @@ pub(super) fn script(value: &Value, context: &QueryContext<'_>) -> EsResult<Scri
         }
         other => source = object::plain(other),
     }
-    let source = source.ok_or_else(|| EsError::illegal_argument("must specify either [source] for an inline script or [id] for a stored script"))?;
+    let source = source.ok_or_else(|| {
+        EsError::illegal_argument("must specify either [source] for an inline script or [id] for a stored script")
+    })?;
     if source.len() > MAX_LENGTH {
-        return Err(EsError::illegal_argument(format!("exceeded max allowed inline script size in bytes [{MAX_LENGTH}]")));
+        return Err(EsError::illegal_argument(format!(
+            "exceeded max allowed inline script size in bytes [{MAX_LENGTH}]"
+        )));
     }
     let tokens = tokens(&source)?;
     let mut parser = Parser { tokens: &tokens, at: 0, params, context, depth: 0 };
@@ -93,7 +95,8 @@ enum Type {
 }
 
 const SIGNS: &[&str] = &[
-    "<=", ">=", "===", "==", "!==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "!", "?", ":", "(", ")", "[", "]", ",", ".", ";",
+    "<=", ">=", "===", "==", "!==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "!", "?", ":", "(", ")", "[",
+    "]", ",", ".", ";",
 ];
 
 fn tokens(source: &str) -> EsResult<Vec<Token>> {
@@ -221,7 +224,8 @@ impl Parser<'_> {
     /// Operators from weak to strong.
     fn level(&mut self, level: usize) -> EsResult<Typed> {
         use BinaryOperator::{
-            Add, And, Divide, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, Multiply, NotEqual, Or, Remainder, Subtract,
+            Add, And, Divide, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, Multiply, NotEqual, Or, Remainder,
+            Subtract,
         };
         let operators: &[(&str, BinaryOperator)] = match level {
             0 => &[("||", Or)],
@@ -348,12 +352,13 @@ impl Parser<'_> {
         let field = self.member()?;
         self.expect(".")?;
         let Token::Word(what) = self.next()? else { return Err(refuse(format!("doc['{field}']. without a name"))) };
-        let kind = match self.context.find(&field).map(|field| kind_of(&field)) {
+        let found = self.context.find(&field);
+        let kind = match found.as_deref().map(|field| (field, kind_of(field))) {
             None => return Err(refuse(format!("No field found for [{field}] in mapping"))),
-            Some(kind) if kind.has_terms() => {
-                return Err(refuse(format!("doc['{field}'], a field of type [{}]", kind.name())));
+            Some((found, kind)) if !kind.is_number() => {
+                return Err(refuse(format!("doc['{field}'], a field of type [{}]", type_of(found))));
             }
-            Some(Kind::Fraction) => Type::Fraction,
+            Some((_, Kind::Fraction)) => Type::Fraction,
             Some(_) => Type::Whole,
         };
         match what.as_str() {

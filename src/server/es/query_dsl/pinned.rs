@@ -36,7 +36,10 @@ pub(super) fn pinned(body: &Value, context: &QueryContext<'_>) -> EsResult<Query
         (None, None) => return Err(EsError::illegal_argument("[ids] or [docs] must be provided")),
     };
     if docs.len() > MAX_PINNED {
-        return Err(EsError::illegal_argument(format!("Max of {MAX_PINNED} IDs can be pinned, but {} were given", docs.len())));
+        return Err(EsError::illegal_argument(format!(
+            "Max of {MAX_PINNED} IDs can be pinned, but {} were given",
+            docs.len()
+        )));
     }
     Ok(common.around(pin(&docs, organic, context.index)))
 }

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{DateReading, Kind, Number, Rounding, kind_of};
+use super::field::{DateReading, Kind, Number, Rounding, kind_of, type_of};
 use super::object::{self, Common};
 use crate::index::lexical::LexicalField;
 use crate::retrieve::query::{Query, RangeQuery, TermValue};
+use crate::schema::flatten::FloatPrecision;
 
 /// Bounds as written: a value and whether it is inside.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,9 +55,7 @@ pub(super) fn range(body: &Value, context: &QueryContext<'_>) -> EsResult<Query>
 fn relation(field: &str, relation: &str) -> EsResult<()> {
     match relation.to_ascii_lowercase().as_str() {
         "intersects" | "within" | "contains" => Ok(()),
-        "disjoint" => {
-            Err(EsError::illegal_argument(format!("Field [{field}] does not support DISJOINT ranges")))
-        }
+        "disjoint" => Err(EsError::illegal_argument(format!("Field [{field}] does not support DISJOINT ranges"))),
         other => Err(EsError::illegal_argument(format!("[range] query does not support relation [{other}]"))),
     }
 }
@@ -69,14 +68,17 @@ impl QueryContext<'_> {
         if kind != Kind::Date && reading.time_zone.is_some() {
             return Err(self.cannot_create(
                 "illegal_argument_exception",
-                format!("Field [{name}] of type [{}] does not support [time_zone]", kind.name()),
+                format!("Field [{name}] of type [{}] does not support [time_zone]", type_of(&field)),
             ));
         }
         let bound = |bound: Option<(&Value, bool)>, side: Side| {
-            bound.map(|(value, inside)| Ok((self.bound(&field, kind, value, inside, side, reading)?, inside))).transpose()
+            let read = |(value, inside)| -> EsResult<(TermValue, bool)> {
+                Ok((self.bound(name, &field, value, inside, side, reading)?, inside))
+            };
+            bound.map(read).transpose()
         };
-        let lower: Option<(TermValue, bool)> = bound(bounds.lower, Side::Lower)?;
-        let upper: Option<(TermValue, bool)> = bound(bounds.upper, Side::Upper)?;
+        let lower = bound(bounds.lower, Side::Lower)?;
+        let upper = bound(bounds.upper, Side::Upper)?;
         if lower.is_none() && upper.is_none() {
             return Ok(self.exists(name));
         }
@@ -96,15 +98,15 @@ impl QueryContext<'_> {
 
     fn bound(
         &self,
+        name: &str,
         field: &LexicalField,
-        kind: Kind,
         value: &Value,
         inside: bool,
         side: Side,
         reading: &DateReading,
     ) -> EsResult<TermValue> {
         let text = object::text("range", side.name(), value)?;
-        Ok(match kind {
+        Ok(match kind_of(field) {
             Kind::Text => TermValue::Text(text),
             Kind::Keyword => TermValue::Text(self.normalized(field, &text)),
             Kind::Truth => match text.as_str() {
@@ -117,11 +119,27 @@ impl QueryContext<'_> {
                     ));
                 }
             },
-            Kind::Whole | Kind::Fraction => match self.number(&text)? {
+            Kind::Whole => match self.number(&text)? {
                 Number::Whole(number) => TermValue::Integer(number),
                 Number::Large(number) => TermValue::Unsigned(number),
                 Number::Fraction(number) => TermValue::Float(number),
             },
+            Kind::Fraction => {
+                let number = self.number(&text)?.as_f64();
+                TermValue::Float(match (field.precision(), side) {
+                    // Whole multiples inside of the bound.
+                    (FloatPrecision::Scaled(factor), Side::Lower) => (number * factor).ceil() / factor,
+                    (FloatPrecision::Scaled(factor), Side::Upper) => (number * factor).floor() / factor,
+                    (precision, _) => precision.round(number),
+                })
+            }
+            Kind::Ip => TermValue::Text(self.address(&text)?),
+            Kind::Feature | Kind::Vector => {
+                return Err(self.cannot_create(
+                    "illegal_argument_exception",
+                    format!("Field [{name}] of type [{}] does not support range queries", type_of(field)),
+                ));
+            }
             Kind::Date => {
                 // `gt` and `lte` look at the end of what a date leaves open, `gte` and `lt` at its beginning.
                 let rounding = match (side, inside) {

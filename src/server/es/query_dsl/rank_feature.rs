@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{DateReading, Kind, Rounding, kind_of};
+use super::field::{DateReading, Kind, Rounding, kind_of, type_of};
 use super::object::{self, Common};
 use crate::retrieve::query::{DistanceFeatureQuery, Query, RankFeatureQuery, RankFunction};
+use crate::schema::flatten::FieldKind;
 
 /// `rank_feature`.
 pub(super) fn rank_feature(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
@@ -30,10 +31,28 @@ pub(super) fn rank_feature(body: &Value, context: &QueryContext<'_>) -> EsResult
     }
     let field = field.ok_or_else(|| EsError::illegal_argument("Required [field]"))?;
     let function = function.unwrap_or(RankFunction::Saturation { pivot: None });
-    if context.find(&field).is_none() {
-        return Ok(common.around(Query::MatchNone));
+    let Some(found) = context.find(&field) else { return Ok(common.around(Query::MatchNone)) };
+    let positive = match found.extra.mapping.as_deref().map(|mapping| &mapping.kind) {
+        Some(FieldKind::RankFeature { positive_score_impact } | FieldKind::RankFeatures { positive_score_impact }) => {
+            *positive_score_impact
+        }
+        _ => {
+            return Err(context.cannot_create(
+                "illegal_argument_exception",
+                format!(
+                    "[rank_feature] query only works on [rank_feature] fields and features of [rank_features] fields, not [{}]",
+                    type_of(&found)
+                ),
+            ));
+        }
+    };
+    if !positive && matches!(function, RankFunction::Log { .. } | RankFunction::Linear) {
+        let name = if function == RankFunction::Linear { "linear" } else { "logarithmic" };
+        return Err(context.cannot_create(
+            "illegal_argument_exception",
+            format!("Cannot use the [{name}] function with a field that has a negative score impact as it would trigger negative scores"),
+        ));
     }
-    context.check_feature(&field, function)?;
     Ok(common.around(Query::RankFeature(RankFeatureQuery { field, function })))
 }
 
@@ -60,9 +79,7 @@ fn read_function(name: &str, value: &Value) -> EsResult<RankFunction> {
         "log" => {
             let scaling_factor = scaling_factor.ok_or_else(|| missing("scaling_factor"))?;
             if !scaling_factor.is_finite() || scaling_factor < 1.0 {
-                return Err(EsError::illegal_argument(format!(
-                    "scalingFactor must be >= 1, got: {scaling_factor}"
-                )));
+                return Err(EsError::illegal_argument(format!("scalingFactor must be >= 1, got: {scaling_factor}")));
             }
             RankFunction::Log { scaling_factor }
         }
@@ -97,7 +114,7 @@ pub(super) fn distance_feature(body: &Value, context: &QueryContext<'_>) -> EsRe
             "illegal_argument_exception",
             format!(
                 "Illegal data type of [{}]![distance_feature] query can only be run on a date field here",
-                kind_of(&found).name()
+                type_of(&found)
             ),
         ));
     }

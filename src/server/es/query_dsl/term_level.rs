@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{Kind, kind_of};
+use super::field::{Kind, kind_of, type_of};
 use super::object::{self, Common};
 use super::text;
 use crate::document::DocumentId;
@@ -50,7 +50,7 @@ pub(super) fn term(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> 
                     "illegal_argument_exception",
                     format!(
                         "[{field}] field which is of type [{}], does not support case insensitive term queries",
-                        kind_of(&found).name()
+                        type_of(&found)
                     ),
                 ));
             }
@@ -81,7 +81,9 @@ pub(super) fn terms(body: &Value, context: &QueryContext<'_>) -> EsResult<Query>
         }
     }
     let Some((field, value)) = found else {
-        return Err(EsError::parsing("[terms] query requires a field name, followed by array of terms or a document lookup specification"));
+        return Err(EsError::parsing(
+            "[terms] query requires a field name, followed by array of terms or a document lookup specification",
+        ));
     };
     let looked_up;
     let values = match value {
@@ -117,9 +119,8 @@ fn lookup(value: &Value, context: &QueryContext<'_>) -> EsResult<Vec<Value>> {
             _ => return Err(EsError::parsing(format!("[terms_lookup] unknown field [{key}]"))),
         }
     }
-    let missing = |what: &str| {
-        EsError::parsing(format!("[terms] query lookup element requires specifying the {what}."))
-    };
+    let missing =
+        |what: &str| EsError::parsing(format!("[terms] query lookup element requires specifying the {what}."));
     let index = index.ok_or_else(|| missing("index"))?;
     let id = id.ok_or_else(|| missing("id"))?;
     let path = path.ok_or_else(|| missing("path"))?;
@@ -193,7 +194,7 @@ impl QueryContext<'_> {
         let fields = if what == "fuzzy" { "keyword and text fields" } else { "keyword, text and wildcard fields" };
         Err(self.cannot_create(
             "illegal_argument_exception",
-            format!("Can only use {what} queries on {fields} - not on [{name}] which is of type [{}]", kind.name()),
+            format!("Can only use {what} queries on {fields} - not on [{name}] which is of type [{}]", type_of(&field)),
         ))
     }
 

@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{Kind, kind_of};
+use super::field::{Kind, kind_of, type_of};
 use super::object;
 use crate::index::lexical::{Analyzer, FieldKind, LexicalField, Token};
 use crate::retrieve::query::{
-    BoolQuery, FieldValue, Fuzziness, FuzzyQuery, MinimumShouldMatch, Operator, PatternQuery, PhrasePlace, Query, Rewrite,
-    SynonymQuery, TermPhraseQuery, TermValue, WeightedTerm,
+    BoolQuery, FieldValue, Fuzziness, FuzzyQuery, MinimumShouldMatch, Operator, PatternQuery, PhrasePlace, Query,
+    Rewrite, SynonymQuery, TermPhraseQuery, TermValue, WeightedTerm,
 };
 
 /// What a text that an analyzer leaves nothing of matches.
@@ -150,9 +150,9 @@ pub(super) fn fuzziness(value: &Value) -> EsResult<Fuzziness> {
         return Ok(Fuzziness::Auto);
     }
     if let Some(bounds) = upper.strip_prefix("AUTO:") {
-        let (low, high) = bounds.split_once(',').ok_or_else(|| {
-            EsError::parsing(format!("failed to find low and high distance values in [{text}]"))
-        })?;
+        let (low, high) = bounds
+            .split_once(',')
+            .ok_or_else(|| EsError::parsing(format!("failed to find low and high distance values in [{text}]")))?;
         let (low, high) = low.trim().parse().ok().zip(high.trim().parse().ok()).ok_or_else(refuse)?;
         if low > high {
             return Err(EsError::parsing(format!("fuzziness low and high values are out of order in [{text}]")));
@@ -164,9 +164,7 @@ pub(super) fn fuzziness(value: &Value) -> EsResult<Fuzziness> {
         0.0 => Ok(Fuzziness::Edits(0)),
         1.0 => Ok(Fuzziness::Edits(1)),
         2.0 => Ok(Fuzziness::Edits(2)),
-        _ => Err(EsError::illegal_argument(format!(
-            "Valid edit distances are [0, 1, 2] but was [{text}]"
-        ))),
+        _ => Err(EsError::illegal_argument(format!("Valid edit distances are [0, 1, 2] but was [{text}]"))),
     }
 }
 
@@ -199,9 +197,8 @@ pub(super) fn with_minimum(query: Query, minimum: Option<&str>) -> EsResult<Quer
 
 /// How many of so many clauses are needed; `None` where the text asks for none.
 pub(super) fn minimum_count(minimum: &str, num_clauses: usize) -> EsResult<Option<MinimumShouldMatch>> {
-    let count = MinimumShouldMatch::number(minimum, num_clauses).ok_or_else(|| {
-        EsError::new(400, "number_format_exception", format!("For input string: \"{minimum}\""))
-    })?;
+    let count = MinimumShouldMatch::number(minimum, num_clauses)
+        .ok_or_else(|| EsError::new(400, "number_format_exception", format!("For input string: \"{minimum}\"")))?;
     Ok((count > 0).then_some(MinimumShouldMatch::Count(count)))
 }
 
@@ -274,7 +271,10 @@ pub(super) fn phrase(field: &str, places: &Places, slop: u32) -> Query {
         [(_, terms)] => term_or_synonyms(field, terms, None),
         several => Query::TermPhrase(TermPhraseQuery {
             field: field.to_string(),
-            places: several.iter().map(|(position, terms)| PhrasePlace { terms: terms.clone(), position: *position }).collect(),
+            places: several
+                .iter()
+                .map(|(position, terms)| PhrasePlace { terms: terms.clone(), position: *position })
+                .collect(),
             slop,
             max_expansions: None,
         }),
@@ -321,7 +321,11 @@ impl QueryContext<'_> {
             let reason = format!(
                 "Can only use phrase prefix queries on text fields - not on [{name}] which is of type [keyword]"
             );
-            return if options.lenient { Ok(Query::MatchNone) } else { Err(self.cannot_create("illegal_argument_exception", reason)) };
+            return if options.lenient {
+                Ok(Query::MatchNone)
+            } else {
+                Err(self.cannot_create("illegal_argument_exception", reason))
+            };
         }
         let is_phrase = matches!(form, Form::Phrase | Form::PhrasePrefix);
         let tokens = self.tokens(options, &field, is_phrase, &text)?;
@@ -354,7 +358,7 @@ impl QueryContext<'_> {
         form: Form,
         options: &TextOptions,
     ) -> EsResult<Query> {
-        let kind = kind_of(field).name();
+        let kind = type_of(field);
         let refused = match form {
             Form::Words if options.fuzziness.is_some() => Some(format!(
                 "Can only use fuzzy queries on keyword and text fields - not on [{name}] which is of type [{kind}]"
@@ -381,7 +385,10 @@ impl QueryContext<'_> {
 fn phrase_prefix(name: &str, places: &Places, options: &TextOptions) -> Query {
     Query::TermPhrase(TermPhraseQuery {
         field: name.to_string(),
-        places: places.iter().map(|(position, terms)| PhrasePlace { terms: terms.clone(), position: *position }).collect(),
+        places: places
+            .iter()
+            .map(|(position, terms)| PhrasePlace { terms: terms.clone(), position: *position })
+            .collect(),
         slop: options.slop,
         max_expansions: Some(options.max_expansions),
     })
