@@ -15,6 +15,9 @@ mod significant;
 mod terms;
 mod tuples;
 
+pub(super) use hits::compare_hits;
+pub(super) use tuples::compare_composite;
+
 use tantivy::{BitSet, DocId};
 
 use super::context::{Context, Scope, for_each_doc};
@@ -114,8 +117,7 @@ impl Subs {
 
     /// The results of all sub-aggregations, for each owner.
     fn build(&mut self, owners: &[u32]) -> Result<Vec<Vec<Outcome>>> {
-        let mut results: Vec<Vec<Outcome>> =
-            owners.iter().map(|_| Vec::with_capacity(self.collectors.len())).collect();
+        let mut results: Vec<Vec<Outcome>> = owners.iter().map(|_| Vec::with_capacity(self.collectors.len())).collect();
         for collector in &mut self.collectors {
             for (result, outcome) in results.iter_mut().zip(collector.build(owners)?) {
                 result.push(outcome);
@@ -195,7 +197,9 @@ fn make(context: &Context<'_>, agg: &Aggregation, scope: &Scope) -> Result<Box<d
     Ok(match &agg.kind {
         AggregationKind::Terms(terms) => Box::new(terms::terms(context, terms, &agg.aggs, subs()?)?),
         AggregationKind::RareTerms(rare) => Box::new(terms::rare_terms(context, rare, subs()?)?),
-        AggregationKind::MultiTerms(terms) => Box::new(tuples::MultiTermsCollector::new(context, terms, &agg.aggs, subs()?)?),
+        AggregationKind::MultiTerms(terms) => {
+            Box::new(tuples::MultiTermsCollector::new(context, terms, &agg.aggs, subs()?)?)
+        }
         AggregationKind::SignificantTerms(terms) => {
             Box::new(significant::SignificantCollector::new(context, terms, subs()?, scope)?)
         }
@@ -227,7 +231,9 @@ fn make(context: &Context<'_>, agg: &Aggregation, scope: &Scope) -> Result<Box<d
         }
         AggregationKind::TopHits(hits) => Box::new(hits::HitsCollector::top_hits(context, hits)?),
         AggregationKind::TopMetrics(metrics) => Box::new(hits::HitsCollector::top_metrics(context, metrics)?),
-        AggregationKind::Sampler { .. } => return Err(Error::unsupported("the aggregation [sampler] is not supported")),
+        AggregationKind::Sampler { .. } => {
+            return Err(Error::unsupported("the aggregation [sampler] is not supported"));
+        }
         AggregationKind::Avg(source) => figures::stats(context, source, "avg")?,
         AggregationKind::Sum(source) => figures::stats(context, source, "sum")?,
         AggregationKind::Min(source) => figures::stats(context, source, "min")?,

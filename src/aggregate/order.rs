@@ -80,6 +80,7 @@ pub(super) fn number_at(aggs: &[Aggregation], bucket: &Bucket, path: &Path) -> O
             Outcome::Number(Some(number)) if rest.is_empty() => {
                 return match (number, path.property.as_deref()) {
                     (PipelineNumber::Derivative { normalized, .. }, Some("normalized_value")) => *normalized,
+                    (PipelineNumber::Percentiles(_), _) => None,
                     (
                         PipelineNumber::Plain(value)
                         | PipelineNumber::Derivative { value, .. }
@@ -99,11 +100,9 @@ pub(super) fn number_at(aggs: &[Aggregation], bucket: &Bucket, path: &Path) -> O
             Outcome::Buckets(buckets) if rest.is_empty() && path.property.as_deref() == Some("_bucket_count") => {
                 return Some(buckets.buckets.len() as f64);
             }
-            Outcome::Buckets(_)
-            | Outcome::Metric(_)
-            | Outcome::Number(_)
-            | Outcome::Hits(_)
-            | Outcome::Nothing => return None,
+            Outcome::Buckets(_) | Outcome::Metric(_) | Outcome::Number(_) | Outcome::Hits(_) | Outcome::Nothing => {
+                return None;
+            }
         }
     }
 }
@@ -124,9 +123,7 @@ pub(super) fn figure(kind: &AggregationKind, metric: &Metric, property: Option<&
         }
         (Figures::Count(count), _) => Some(*count as f64),
         (Figures::Distinct(distinct), _) => Some(distinct.count() as f64),
-        (Figures::Weighted { sum, weights }, _) => {
-            (weights.value() != 0.0).then(|| sum.value() / weights.value())
-        }
+        (Figures::Weighted { sum, weights }, _) => (weights.value() != 0.0).then(|| sum.value() / weights.value()),
         (Figures::Digest(digest), kind) => digest_figure(digest, kind, property),
         (Figures::Strings(strings), _) => Some(match property? {
             "count" => strings.count as f64,

@@ -37,6 +37,8 @@ pub enum PipelineNumber {
         /// For the unit.
         normalized: Option<f64>,
     },
+    /// For each part in percent the nearest of all numbers.
+    Percentiles(Vec<(f64, Option<f64>)>),
     /// The least or the greatest number, and the keys of the buckets that have it.
     Extreme {
         /// The number.

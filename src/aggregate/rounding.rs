@@ -3,9 +3,9 @@
 //! A moment is rounded down to the beginning of its interval in local time. Where clocks are put back, an hour that happens
 //! twice makes two buckets; where they are put forward, a day may begin at one o'clock. Everything is milliseconds since 1970.
 
+use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::Timestamp;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -199,9 +199,7 @@ fn offsets_of(zone: &TimeZone, local: i64) -> LocalOffsets {
     match zone.to_ambiguous_timestamp(time).offset() {
         AmbiguousOffset::Unambiguous { offset } => LocalOffsets::One(millis(offset)),
         AmbiguousOffset::Gap { before, .. } => LocalOffsets::Gap { before: millis(before) },
-        AmbiguousOffset::Fold { before, after } => {
-            LocalOffsets::Two { earlier: millis(before), later: millis(after) }
-        }
+        AmbiguousOffset::Fold { before, after } => LocalOffsets::Two { earlier: millis(before), later: millis(after) },
     }
 }
 

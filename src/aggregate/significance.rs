@@ -113,8 +113,7 @@ impl Table {
         if both == 0.0 {
             return 0.0;
         }
-        let distance =
-            (with_value.ln().max(inside.ln()) - both.ln()) / (all.ln() - with_value.ln().min(inside.ln()));
+        let distance = (with_value.ln().max(inside.ln()) - both.ln()) / (all.ln() - with_value.ln().min(inside.ln()));
         (-distance).exp()
     }
 }

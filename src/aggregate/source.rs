@@ -76,7 +76,11 @@ impl NumberReader {
     ///
     /// # Errors
     /// `InvalidInput` where the values are no numbers.
-    pub(super) fn new(context: &Context<'_>, source: &ValueSource, aggregation: &str) -> Result<(Self, Option<Values>)> {
+    pub(super) fn new(
+        context: &Context<'_>,
+        source: &ValueSource,
+        aggregation: &str,
+    ) -> Result<(Self, Option<Values>)> {
         let resolved = resolve(context, source)?;
         if let Some(kind) = resolved.kind.filter(|kind| !kind.is_numeric()) {
             return Err(misfit(&source.field, kind, aggregation));
@@ -178,29 +182,7 @@ enum Keys {
     Ordinals { ordinals: Arc<GlobalOrdinals>, missing: Option<(i64, String)> },
     /// Themselves.
     Longs,
-    /// The number of an address, which is given one where it has none.
-fn number_of_address(known: &mut FxHashMap<u128, i64>, list: &mut Vec<u128>, address: u128) -> i64 {
-    let next = i64::try_from(list.len()).unwrap_or(i64::MAX);
-    let number = *known.entry(address).or_insert(next);
-    if number == next {
-        list.push(address);
-    }
-    number
-}
-
-/// An address as a number of 128 bits, IPv4 ones mapped into IPv6.
-///
-/// # Errors
-/// `InvalidInput` where it is none.
-pub fn address_of(text: &str) -> Result<u128> {
-    match text.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(address)) => Ok(address.to_ipv6_mapped().to_bits()),
-        Ok(std::net::IpAddr::V6(address)) => Ok(address.to_bits()),
-        Err(_) => Err(Error::invalid_input(format!("'{text}' is not an IP string literal."))),
-    }
-}
-
-/// An unsigned number as a signed one of the same order.
+    /// An unsigned number as a signed one of the same order.
     Unsigned,
     /// A sortable form of a floating-point number.
     Doubles,
@@ -421,6 +403,20 @@ impl KeyReader {
         })
     }
 
+    /// The least and the greatest whole number of all segments, deleted documents included; `None` without values.
+    pub(super) fn range(&self) -> Option<(i64, i64)> {
+        let mut range: Option<(i64, i64)> = self.missing.map(|missing| (missing, missing));
+        for values in &self.segments {
+            if let DocValues::Long(column) = values
+                && column.values.num_vals() > 0
+            {
+                let (min, max) = (column.min_value(), column.max_value());
+                range = Some(range.map_or((min, max), |(least, most)| (least.min(min), most.max(max))));
+            }
+        }
+        range
+    }
+
     /// Every number of the index, whatever the documents that are looked at; for buckets without documents.
     pub(super) fn all(&self) -> Vec<i64> {
         if let Keys::Ordinals { ordinals, .. } = &self.keys {
@@ -488,7 +484,9 @@ impl KeyReader {
                 let address = |number: i64| usize::try_from(number).ok().and_then(|at| list.get(at));
                 address(left).cmp(&address(right))
             }
-            Keys::Ordinals { .. } | Keys::Longs | Keys::Unsigned | Keys::Doubles | Keys::Constant(_) => left.cmp(&right),
+            Keys::Ordinals { .. } | Keys::Longs | Keys::Unsigned | Keys::Doubles | Keys::Constant(_) => {
+                left.cmp(&right)
+            }
         }
     }
 
@@ -507,6 +505,28 @@ impl KeyReader {
             Keys::Ordinals { .. } | Keys::Constant(_) => true,
             Keys::Longs | Keys::Unsigned | Keys::Doubles | Keys::Addresses { .. } => false,
         }
+    }
+}
+
+/// The number of an address, which is given one where it has none.
+fn number_of_address(known: &mut FxHashMap<u128, i64>, list: &mut Vec<u128>, address: u128) -> i64 {
+    let next = i64::try_from(list.len()).unwrap_or(i64::MAX);
+    let number = *known.entry(address).or_insert(next);
+    if number == next {
+        list.push(address);
+    }
+    number
+}
+
+/// An address as a number of 128 bits, IPv4 ones mapped into IPv6.
+///
+/// # Errors
+/// `InvalidInput` where it is none.
+pub fn address_of(text: &str) -> Result<u128> {
+    match text.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(address)) => Ok(address.to_ipv6_mapped().to_bits()),
+        Ok(std::net::IpAddr::V6(address)) => Ok(address.to_bits()),
+        Err(_) => Err(Error::invalid_input(format!("'{text}' is not an IP string literal."))),
     }
 }
 

@@ -173,6 +173,11 @@ impl ValueField {
         (0..num_segments).map(|segment_ord| self.open(snapshot, segment_ord)).collect()
     }
 
+    /// The mapping's format of dates; `None` for other types.
+    pub fn date_format(&self) -> Option<Arc<str>> {
+        None
+    }
+
     /// What names the field's dictionary of terms in a cache.
     pub(crate) fn cache_key(&self) -> String {
         match &self.key {

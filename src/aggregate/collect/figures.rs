@@ -204,11 +204,7 @@ impl Collector for DistinctCollector {
 }
 
 /// `weighted_avg`.
-pub(super) fn weighted(
-    context: &Context<'_>,
-    value: &ValueSource,
-    weight: &ValueSource,
-) -> Result<Box<dyn Collector>> {
+pub(super) fn weighted(context: &Context<'_>, value: &ValueSource, weight: &ValueSource) -> Result<Box<dyn Collector>> {
     let (value, values) = NumberReader::new(context, value, "weighted_avg")?;
     let (weight, _) = NumberReader::new(context, weight, "weighted_avg")?;
     Ok(Box::new(WeightedCollector { value, weight, values, sums: Vec::new() }))
@@ -297,9 +293,9 @@ impl Collector for StringsCollector {
             let mut stats = StringStats::default();
             if let Some(counts) = self.counts.get(owner as usize) {
                 let numbers: Vec<i64> = counts.keys().copied().collect();
-                for (key, number) in self.reader.keys(&numbers)?.iter().zip(&numbers) {
+                for (key, number) in self.reader.keys(&numbers)?.into_iter().zip(&numbers) {
                     if let Key::Text(text) = key {
-                        (0..counts.get(number).copied().unwrap_or(0)).for_each(|_| stats.add(text));
+                        (0..counts.get(number).copied().unwrap_or(0)).for_each(|_| stats.add(&text));
                     }
                 }
             }

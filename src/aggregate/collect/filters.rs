@@ -151,12 +151,7 @@ impl Collector for FiltersCollector {
 }
 
 /// A bucket for each of the places `0..num_buckets`, empty ones too, for each owner.
-pub(super) fn places(
-    ids: &mut BucketIds,
-    owners: &[u32],
-    num_buckets: usize,
-    subs: &mut Subs,
-) -> Result<Vec<Outcome>> {
+pub(super) fn places(ids: &mut BucketIds, owners: &[u32], num_buckets: usize, subs: &mut Subs) -> Result<Vec<Outcome>> {
     // Places that no document came to get a number too, so that their sub-aggregations are there.
     for &owner in owners {
         for place in 0..num_buckets {

@@ -32,12 +32,7 @@ pub(super) struct SignificantCollector {
 }
 
 impl SignificantCollector {
-    pub(super) fn new(
-        context: &Context<'_>,
-        request: &SignificantTerms,
-        subs: Subs,
-        scope: &Scope,
-    ) -> Result<Self> {
+    pub(super) fn new(context: &Context<'_>, request: &SignificantTerms, subs: Subs, scope: &Scope) -> Result<Self> {
         let (mut reader, values) = KeyReader::new(context, &request.source)?;
         let accepted = Accepted::new(&mut reader, &request.values, values.as_ref(), &request.source.field)?;
         let (background, background_size) = match &request.background {
@@ -67,10 +62,7 @@ impl SignificantCollector {
     }
 }
 
-fn count_background<'a>(
-    reader: &mut KeyReader,
-    sets: impl Iterator<Item = &'a BitSet>,
-) -> (FxHashMap<i64, u64>, u64) {
+fn count_background<'a>(reader: &mut KeyReader, sets: impl Iterator<Item = &'a BitSet>) -> (FxHashMap<i64, u64>, u64) {
     let mut counts: FxHashMap<i64, u64> = FxHashMap::default();
     let mut table: Vec<u64> = vec![0; reader.width().unwrap_or(0)];
     let mut size = 0;
@@ -138,7 +130,7 @@ impl Collector for SignificantCollector {
         Ok(kept
             .into_iter()
             .map(|(foreground, scored)| {
-                let bucket = |(score, background, (.., count))| {
+                let bucket = |(score, background, (.., count)): (f64, u64, (u32, i64, u64))| {
                     let key = keys.next().unwrap_or(Key::Place(0));
                     Bucket { score, background, ..Bucket::keyed(key, count, results.next().unwrap_or_default()) }
                 };

@@ -8,7 +8,9 @@ use crate::aggregate::bucket_ids::BucketIds;
 use crate::aggregate::context::Context;
 use crate::aggregate::key::Key;
 use crate::aggregate::outcome::{Buckets, Outcome, Values};
-use crate::aggregate::request::{Aggregation, BucketOrder, IncludeExclude, OrderBy, RareTerms, Terms, ValuePattern, ValueSource};
+use crate::aggregate::request::{
+    Aggregation, BucketOrder, IncludeExclude, OrderBy, RareTerms, Terms, ValuePattern, ValueSource,
+};
 use crate::aggregate::source::{KeyReader, text_of};
 use crate::error::{Error, Result};
 use crate::index::doc_values::ValueKind;
@@ -91,8 +93,7 @@ impl Collector for TermsCollector {
 
     fn build(&mut self, owners: &[u32]) -> Result<Vec<Outcome>> {
         if self.with_empty {
-            let all: Vec<i64> =
-                self.reader.all().into_iter().filter(|number| self.accepted.accepts(*number)).collect();
+            let all: Vec<i64> = self.reader.all().into_iter().filter(|number| self.accepted.accepts(*number)).collect();
             for &owner in owners {
                 for &number in &all {
                     self.ids.id(owner, number)?;
@@ -196,8 +197,11 @@ fn number(reader: &mut KeyReader, kind: Option<&Values>, text: &str, field: &str
     let kind = kind.map_or(ValueKind::Long, |values| values.kind);
     let value = TermValue::Text(text.to_string());
     reader.number_of(&value, kind).map_err(|_| {
-        Error::invalid_input(format!("[include] or [exclude] has [{}], which is no value of the field", text_of(&value)))
-            .in_field(field)
+        Error::invalid_input(format!(
+            "[include] or [exclude] has [{}], which is no value of the field",
+            text_of(&value)
+        ))
+        .in_field(field)
     })
 }
 
@@ -239,7 +243,9 @@ mod tests {
     #[test]
     fn murmur3_is_the_published_one() {
         // From the reference implementation's test vectors.
-        for (text, seed, hash) in [("", 0, 0), ("", 1, 0x514e_28b7), ("test", 0, 0xba6b_d213), ("Hello, world!", 0, 0xc036_3e43)] {
+        for (text, seed, hash) in
+            [("", 0, 0), ("", 1, 0x514e_28b7), ("test", 0, 0xba6b_d213), ("Hello, world!", 0, 0xc036_3e43)]
+        {
             assert_eq!(murmur3(text.as_bytes(), seed).cast_unsigned(), hash, "{text}");
         }
     }

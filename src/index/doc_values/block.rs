@@ -222,4 +222,21 @@ impl IpBlock {
             }
         }
     }
+    /// Puts an address where a document has none.
+    pub fn put_missing(&mut self, num_docs: usize, missing: u128) {
+        let known: Vec<(u32, u128)> = self.positions.drain(..).zip(self.values.drain(..)).collect();
+        let mut known = known.into_iter().peekable();
+        for position in 0..u32::try_from(num_docs).unwrap_or(u32::MAX) {
+            let mut found = false;
+            while let Some((at, value)) = known.next_if(|(at, _)| *at == position) {
+                found = true;
+                self.positions.push(at);
+                self.values.push(value);
+            }
+            if !found {
+                self.positions.push(position);
+                self.values.push(missing);
+            }
+        }
+    }
 }
