@@ -101,13 +101,6 @@ impl BucketIds {
         Ok(id)
     }
 
-    /// Counts one more document of a bucket.
-    pub(super) fn add(&mut self, id: u32, count: u64) {
-        if let Some(counted) = self.counts.get_mut(id as usize) {
-            *counted += count;
-        }
-    }
-
     /// The buckets of some owners, in the order of `owners`; of each bucket its number, key and count.
     pub(super) fn of_owners(&self, owners: &[u32]) -> Vec<Vec<(u32, i64, u64)>> {
         let mut places: FxHashMap<u32, usize> = FxHashMap::default();

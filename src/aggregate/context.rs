@@ -33,43 +33,40 @@ impl Context<'_> {
 
     /// The documents or the nested objects of a scope, a set for each segment, without deleted ones.
     pub(super) fn members(&self, scope: &Scope) -> Result<Vec<Arc<BitSet>>> {
-        let paths = ValueField::resolve(self.searcher, "_nested_path", self.index)?;
+        let paths = match &scope.path {
+            Some(path) => ValueField::resolve(self.searcher, "_nested_path", self.index)?.map(|field| (field, path)),
+            None => None,
+        };
         let mut sets = Vec::new();
         for (segment_ord, reader) in (0_u32..).zip(self.segment_readers()) {
-            let values = match &paths {
-                Some(field) => field.open(self.searcher, segment_ord)?,
-                None => DocValues::Missing,
+            let set = match &paths {
+                Some((field, path)) => nested_objects(reader, &field.open(self.searcher, segment_ord)?, path)?,
+                None => roots(reader, self.searcher.roots(segment_ord)),
             };
-            sets.push(Arc::new(members(reader, &values, scope)?));
+            sets.push(Arc::new(set));
         }
         Ok(sets)
     }
 }
 
-fn members(reader: &SegmentReader, paths: &DocValues, scope: &Scope) -> Result<BitSet> {
+fn roots(reader: &SegmentReader, roots: Option<&BitSet>) -> BitSet {
     let mut set = BitSet::with_max_value(reader.max_doc());
-    let DocValues::Keyword(keywords) = paths else {
-        // No nested objects at all.
-        if scope.path.is_none() {
-            reader.doc_ids_alive().for_each(|doc| {
-                set.insert(doc);
-            });
-        }
-        return Ok(set);
-    };
-    let wanted = match &scope.path {
-        Some(path) => match keywords.lookup(path)? {
-            Ok(ord) => Some(ord),
-            Err(_) => return Ok(set),
-        },
-        None => None,
-    };
+    for doc in reader.doc_ids_alive().filter(|doc| roots.is_none_or(|roots| roots.contains(*doc))) {
+        set.insert(doc);
+    }
+    set
+}
+
+fn nested_objects(reader: &SegmentReader, paths: &DocValues, path: &str) -> Result<BitSet> {
+    let mut set = BitSet::with_max_value(reader.max_doc());
+    let DocValues::Keyword(keywords) = paths else { return Ok(set) };
+    let Ok(wanted) = keywords.lookup(path)? else { return Ok(set) };
     for doc in reader.doc_ids_alive() {
-        let mut found = None;
-        keywords.for_each_ord(doc, |ord| found = Some(ord));
-        if found == wanted {
-            set.insert(doc);
-        }
+        keywords.for_each_ord(doc, |ord| {
+            if ord == wanted {
+                set.insert(doc);
+            }
+        });
     }
     Ok(set)
 }

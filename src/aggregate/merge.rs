@@ -170,7 +170,7 @@ fn agree(agg: &Aggregation, several: &mut [Buckets]) -> Result<Vec<Option<Values
             match &mut found {
                 None => found = Some(values.clone()),
                 Some(known) if known.kind == values.kind => {
-                    known.date_format = known.date_format.take().or_else(|| values.date_format.clone());
+                    known.date_formats = known.date_formats.take().or_else(|| values.date_formats.clone());
                 }
                 Some(known) if known.kind.is_numeric() && values.kind.is_numeric() => {
                     mixed = true;

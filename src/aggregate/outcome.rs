@@ -2,11 +2,10 @@
 //!
 //! Results stand in the order of the request's aggregations, at every level; what they mean is said there.
 
-use std::sync::Arc;
-
 use super::figures::Figures;
 use super::key::Key;
 use crate::index::doc_values::ValueKind;
+use crate::schema::date::DateFormats;
 
 /// The result of one aggregation.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,8 +102,10 @@ pub struct Buckets {
 pub struct Values {
     /// Their type.
     pub kind: ValueKind,
-    /// The mapping's format of dates.
-    pub date_format: Option<Arc<str>>,
+    /// Elasticsearch's name of the field's type.
+    pub type_name: &'static str,
+    /// The mapping's formats of dates.
+    pub date_formats: Option<DateFormats>,
 }
 
 /// A figure.

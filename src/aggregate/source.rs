@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::index::doc_values::block::{ConversionBuffers, IpBlock};
 use crate::index::doc_values::{DocValues, GlobalOrdinals, ValueBlock, ValueField, ValueKind};
 use crate::retrieve::query::TermValue;
+use crate::schema::date::{DateFormats, Missing};
 
 /// A field as one index has it.
 pub(super) struct Resolved {
@@ -55,9 +56,18 @@ pub(super) fn resolve(context: &Context<'_>, source: &ValueSource) -> Result<Res
 }
 
 impl Resolved {
+    /// The error of an aggregation that cannot use the values.
+    pub(super) fn misfit(&self, field: &str, aggregation: &str) -> Error {
+        misfit(field, self.field.as_ref().map_or("unknown", |field| field.type_name), aggregation)
+    }
+
     /// How results say what the values are.
     pub(super) fn values(&self) -> Option<Values> {
-        self.kind.map(|kind| Values { kind, date_format: self.field.as_ref().and_then(ValueField::date_format) })
+        self.kind.map(|kind| Values {
+            kind,
+            type_name: self.field.as_ref().map_or("unknown", |field| field.type_name),
+            date_formats: self.field.as_ref().and_then(|field| field.date_formats.clone()),
+        })
     }
 }
 
@@ -82,11 +92,14 @@ impl NumberReader {
         aggregation: &str,
     ) -> Result<(Self, Option<Values>)> {
         let resolved = resolve(context, source)?;
-        if let Some(kind) = resolved.kind.filter(|kind| !kind.is_numeric()) {
-            return Err(misfit(&source.field, kind, aggregation));
+        if resolved.kind.is_some_and(|kind| !kind.is_numeric()) {
+            return Err(resolved.misfit(&source.field, aggregation));
         }
         let missing = match &source.missing {
-            Some(value) => Some(number_of(value, resolved.kind, &source.field)?),
+            Some(value) => {
+                let formats = resolved.field.as_ref().and_then(|field| field.date_formats.as_ref());
+                Some(number_of(value, resolved.kind, formats, &source.field)?)
+            }
             None => None,
         };
         let values = resolved.values();
@@ -224,7 +237,10 @@ impl KeyReader {
         }
         let values = resolved.values();
         let number = |kind| match &source.missing {
-            Some(value) => number_of(value, Some(kind), &source.field).map(Some),
+            Some(value) => {
+                let formats = resolved.field.as_ref().and_then(|field| field.date_formats.as_ref());
+                number_of(value, Some(kind), formats, &source.field).map(Some)
+            }
             None => Ok(None),
         };
         let mut missing = None;
@@ -462,7 +478,7 @@ impl KeyReader {
         {
             return Ok(whole);
         }
-        let number = number_of(value, Some(kind), "")?;
+        let number = number_of(value, Some(kind), None, "")?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating")]
         Ok(match kind {
             ValueKind::Double => sortable(number),
@@ -594,7 +610,12 @@ pub(super) fn text_of(value: &TermValue) -> String {
 ///
 /// # Errors
 /// `InvalidInput` where it is none.
-pub(super) fn number_of(value: &TermValue, kind: Option<ValueKind>, field: &str) -> Result<f64> {
+pub(super) fn number_of(
+    value: &TermValue,
+    kind: Option<ValueKind>,
+    formats: Option<&DateFormats>,
+    field: &str,
+) -> Result<f64> {
     let number = match value {
         TermValue::Bool(value) => Some(f64::from(u8::from(*value))),
         TermValue::Integer(value) => Some(*value as f64),
@@ -603,7 +624,9 @@ pub(super) fn number_of(value: &TermValue, kind: Option<ValueKind>, field: &str)
         TermValue::Text(text) => match (kind, text.as_str()) {
             (Some(ValueKind::Boolean), "true") => Some(1.0),
             (Some(ValueKind::Boolean), "false" | "") => Some(0.0),
-            (Some(ValueKind::Date), _) => crate::schema::date::parse_iso(text).map(|millis| millis as f64),
+            (Some(ValueKind::Date), _) => {
+                formats.cloned().unwrap_or_default().parse(text, None, Missing::Least).map(|millis| millis as f64)
+            }
             _ => None,
         }
         .or_else(|| text.trim().parse().ok()),
@@ -615,17 +638,7 @@ pub(super) fn number_of(value: &TermValue, kind: Option<ValueKind>, field: &str)
 }
 
 /// Elasticsearch's words for a field whose values an aggregation cannot use.
-pub(super) fn misfit(field: &str, kind: ValueKind, aggregation: &str) -> Error {
-    let kind = match kind {
-        ValueKind::Long => "long",
-        ValueKind::UnsignedLong => "unsigned_long",
-        ValueKind::Double => "double",
-        ValueKind::Boolean => "boolean",
-        ValueKind::Date => "date",
-        ValueKind::Ip => "ip",
-        ValueKind::Keyword => "keyword",
-        ValueKind::Id => "_id",
-        ValueKind::IndexName => "_index",
-    };
-    Error::invalid_input(format!("Field [{field}] of type [{kind}] is not supported for aggregation [{aggregation}]"))
+pub(super) fn misfit(field: &str, type_name: &str, aggregation: &str) -> Error {
+    let reason = format!("Field [{field}] of type [{type_name}] is not supported for aggregation [{aggregation}]");
+    Error::invalid_input(reason)
 }

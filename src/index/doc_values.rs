@@ -20,6 +20,7 @@ pub use self::ordinals::{GlobalOrdinals, OrdinalsCache};
 use super::Snapshot;
 use super::columns::{ColumnsReader, ID_FIELD};
 use crate::error::{Error, Result};
+use crate::schema::date::DateFormats;
 use crate::schema::flatten::{FieldKind, FlattenedField};
 
 /// The name of the constant "field" that holds the index's name.
@@ -78,6 +79,10 @@ pub struct ValueField {
     pub name: String,
     /// What its values are.
     pub kind: ValueKind,
+    /// Elasticsearch's name of its type, for errors.
+    pub type_name: &'static str,
+    /// The mapping's formats of dates; `None` for other types.
+    pub date_formats: Option<DateFormats>,
     /// The name of the index, the value of `_index`.
     index: Arc<str>,
     /// The column, where it is not named as the field.
@@ -97,6 +102,8 @@ impl ValueField {
         let found = |kind, column: &str, key: Option<&str>| Self {
             name: name.to_string(),
             kind,
+            type_name: type_name(kind),
+            date_formats: None,
             index: Arc::from(index),
             column: column.to_string(),
             key: key.map(str::to_string),
@@ -130,9 +137,11 @@ impl ValueField {
             FieldKind::Binary => return Err(unsupported(name, "binary")),
         };
         if !fast {
-            return Err(without_doc_values(name, kind));
+            return Err(without_doc_values(name, mapped.definition.type_name));
         }
-        Ok(Some(found(kind, column, None)))
+        let date_formats =
+            if let FieldKind::Date { formats, .. } = &mapped.definition.kind { Some(formats.clone()) } else { None };
+        Ok(Some(Self { type_name: mapped.definition.type_name, date_formats, ..found(kind, column, None) }))
     }
 
     /// Opens the field's column in one segment of the snapshot.
@@ -171,11 +180,6 @@ impl ValueField {
     pub fn open_all(&self, snapshot: &Snapshot) -> Result<Vec<DocValues>> {
         let num_segments = u32::try_from(snapshot.searcher().segment_readers().len()).unwrap_or(u32::MAX);
         (0..num_segments).map(|segment_ord| self.open(snapshot, segment_ord)).collect()
-    }
-
-    /// The mapping's format of dates; `None` for other types.
-    pub fn date_format(&self) -> Option<Arc<str>> {
-        None
     }
 
     /// What names the field's dictionary of terms in a cache.
@@ -515,8 +519,9 @@ fn unsupported(name: &str, kind: &str) -> Error {
     Error::invalid_input(format!("Field [{name}] of type [{kind}] doesn't support sorting or aggregations"))
 }
 
-fn without_doc_values(name: &str, kind: ValueKind) -> Error {
-    let kind = match kind {
+/// The name of the type of a field that no mapping has.
+fn type_name(kind: ValueKind) -> &'static str {
+    match kind {
         ValueKind::Long => "long",
         ValueKind::UnsignedLong => "unsigned_long",
         ValueKind::Double => "double",
@@ -526,7 +531,10 @@ fn without_doc_values(name: &str, kind: ValueKind) -> Error {
         ValueKind::Keyword => "keyword",
         ValueKind::Id => "_id",
         ValueKind::IndexName => "_index",
-    };
+    }
+}
+
+fn without_doc_values(name: &str, kind: &str) -> Error {
     Error::invalid_input(format!(
         "Can't load fielddata on [{name}] because fielddata is unsupported on fields of type [{kind}]. Use doc values instead."
     ))

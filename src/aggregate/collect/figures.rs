@@ -259,7 +259,7 @@ impl Collector for WeightedCollector {
 pub(super) fn strings(context: &Context<'_>, source: &ValueSource) -> Result<Box<dyn Collector>> {
     let (reader, values) = KeyReader::new(context, source)?;
     if let Some(values) = values.as_ref().filter(|_| !reader.is_text()) {
-        return Err(source::misfit(&source.field, values.kind, "string_stats"));
+        return Err(source::misfit(&source.field, values.type_name, "string_stats"));
     }
     Ok(Box::new(StringsCollector { reader, values, counts: Vec::new() }))
 }

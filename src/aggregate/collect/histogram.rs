@@ -186,17 +186,11 @@ impl DateHistogramCollector {
 
 /// Dates, and whole numbers in their place.
 pub(super) fn check_dates(values: Option<&Values>, field: &str, aggregation: &str) -> Result<()> {
-    match values.map(|values| values.kind) {
-        None | Some(ValueKind::Date | ValueKind::Long) => Ok(()),
-        Some(
-            kind @ (ValueKind::UnsignedLong
-            | ValueKind::Double
-            | ValueKind::Boolean
-            | ValueKind::Ip
-            | ValueKind::Keyword
-            | ValueKind::Id
-            | ValueKind::IndexName),
-        ) => Err(misfit(field, kind, aggregation)),
+    match values {
+        Some(values) if !matches!(values.kind, ValueKind::Date | ValueKind::Long) => {
+            Err(misfit(field, values.type_name, aggregation))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

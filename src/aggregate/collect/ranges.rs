@@ -6,7 +6,7 @@ use crate::aggregate::bucket_ids::BucketIds;
 use crate::aggregate::context::Context;
 use crate::aggregate::outcome::{Outcome, Values};
 use crate::aggregate::request::{AddressRange, IpRange, NumberRange, Range};
-use crate::aggregate::source::{self, NumberReader, misfit};
+use crate::aggregate::source::{self, NumberReader};
 use crate::error::Result;
 use crate::index::doc_values::block::IpBlock;
 use crate::index::doc_values::{DocValues, ValueKind};
@@ -84,8 +84,8 @@ pub(super) struct IpRangeCollector {
 impl IpRangeCollector {
     pub(super) fn new(context: &Context<'_>, request: &IpRange, subs: Subs) -> Result<Self> {
         let resolved = source::resolve(context, &request.source)?;
-        if let Some(kind) = resolved.kind.filter(|kind| *kind != ValueKind::Ip) {
-            return Err(misfit(&request.source.field, kind, "ip_range"));
+        if resolved.kind.is_some_and(|kind| kind != ValueKind::Ip) {
+            return Err(resolved.misfit(&request.source.field, "ip_range"));
         }
         let missing = match &request.source.missing {
             Some(value) => Some(source::address_of(&source::text_of(value))?),

@@ -286,7 +286,8 @@ impl CompositeCollector {
 
 /// A part of `after` as a key of its source.
 fn after_key(value: &TermValue, source: &CompositeSource, kind: Option<&Values>) -> Result<Key> {
-    let number = |kind| number_of(value, Some(kind), &source.name);
+    let formats = kind.and_then(|kind| kind.date_formats.as_ref());
+    let number = |kind| number_of(value, Some(kind), formats, &source.name);
     #[expect(clippy::cast_possible_truncation, reason = "whole numbers, saturating")]
     let whole = |kind| match value {
         TermValue::Integer(whole) => Ok(*whole),

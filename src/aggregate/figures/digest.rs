@@ -68,6 +68,18 @@ impl Digest {
         self.coarse |= other.coarse;
     }
 
+    /// The least value that is not below a bound; positive infinity without one.
+    pub fn least_from(&self, bound: f64) -> f64 {
+        let values = self.centroids.iter().map(|centroid| centroid.mean);
+        values.filter(|value| *value >= bound).fold(f64::INFINITY, f64::min)
+    }
+
+    /// The greatest value that is not above a bound; negative infinity without one.
+    pub fn greatest_to(&self, bound: f64) -> f64 {
+        let values = self.centroids.iter().map(|centroid| centroid.mean);
+        values.filter(|value| *value <= bound).fold(f64::NEG_INFINITY, f64::max)
+    }
+
     /// How many values.
     pub fn count(&self) -> f64 {
         self.count
