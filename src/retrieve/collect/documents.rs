@@ -71,6 +71,30 @@ impl Searcher {
         })
     }
 
+    /// The sequence number and the version of a document's last change.
+    ///
+    /// # Errors
+    /// `Corrupt` when a column is damaged.
+    pub fn version_of(&self, locator: DocLocator) -> Result<(u64, u64)> {
+        self.version(locator.0)
+    }
+
+    /// The routing that a document was written with.
+    ///
+    /// # Errors
+    /// `Corrupt` when the column is damaged.
+    pub fn routing_of(&self, locator: DocLocator) -> Result<Option<String>> {
+        self.routing(locator.0)
+    }
+
+    /// The fields of a document whose values were left out.
+    ///
+    /// # Errors
+    /// `Corrupt` when the column is damaged.
+    pub fn ignored_of(&self, locator: DocLocator) -> Result<Vec<String>> {
+        self.ignored(locator.0)
+    }
+
     /// The values of a document in a column, ascending.
     ///
     /// # Errors

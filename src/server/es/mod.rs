@@ -54,6 +54,7 @@ pub(crate) fn routes() -> Router<Arc<AppState>> {
         maintenance::routes(),
         mappings::routes(),
         nodes::routes(),
+        search::routes(),
         security::routes(),
         settings::routes(),
         stats::routes(),

@@ -1,0 +1,156 @@
+//! The plain highlighter: fragments of a size, word by word, scored by how many different words they have.
+//!
+//! The way is that of Lucene's `Highlighter` as Elasticsearch runs it: a value is cut after the word that reaches the next multiple
+//! of the fragment's size, but not inside of a phrase, and not so late that hardly anything would be left.
+
+use std::ops::Range;
+
+use super::find::Tokens;
+use super::spec::Style;
+use super::wanted::Wanted;
+
+/// A fragment of one value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fragment {
+    pub(super) text: String,
+    pub(super) score: usize,
+    nth: usize,
+}
+
+/// The fragments of one value, the best first.
+pub(super) fn fragments(value: &[char], tokens: &Tokens, wanted: &Wanted, style: &Style) -> Vec<Fragment> {
+    let marks = tokens.find_words(wanted);
+    let mut cutter = Cutter { size: style.fragment_size, num_fragments: 1, spans: spans(tokens, &marks, wanted) };
+    let mut state = State { value, style, shown: String::new(), at: 0, group: None };
+    let mut done: Vec<Fragment> = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    let finish = |shown: &mut String, words: &mut Vec<String>, done: &mut Vec<Fragment>| {
+        done.push(Fragment { text: std::mem::take(shown), score: words.len(), nth: done.len() });
+        words.clear();
+    };
+    for ((nth, (_, _, range)), mark) in tokens.iter().enumerate().zip(&marks) {
+        let is_distinct = state.group.as_ref().is_some_and(|(group, _)| range.start >= group.end);
+        if is_distinct {
+            state.flush();
+            if style.number_of_fragments > 0 && cutter.cuts_before(nth, range, value.len(), style.simple_fragmenter) {
+                finish(&mut state.shown, &mut words, &mut done);
+            }
+        }
+        if let Some(word) = mark
+            && !words.contains(word)
+        {
+            words.push(word.clone());
+        }
+        let (group, marked) = state.group.get_or_insert_with(|| (range.clone(), false));
+        group.end = group.end.max(range.end);
+        *marked |= mark.is_some();
+    }
+    state.flush();
+    state.push(state.at..value.len());
+    finish(&mut state.shown, &mut words, &mut done);
+    done.retain(|fragment| fragment.score > 0);
+    done.sort_by(|a, b| b.score.cmp(&a.score).then(a.nth.cmp(&b.nth)));
+    done.truncate(if style.number_of_fragments == 0 { 1 } else { style.number_of_fragments });
+    done
+}
+
+struct State<'a> {
+    value: &'a [char],
+    style: &'a Style,
+    shown: String,
+    at: usize,
+    /// Words that overlap, and whether one is marked.
+    group: Option<(Range<usize>, bool)>,
+}
+
+impl State<'_> {
+    fn push(&mut self, range: Range<usize>) {
+        for character in self.value.get(range).unwrap_or_default() {
+            super::push_character(*character, self.style.escapes_html, &mut self.shown);
+        }
+    }
+
+    fn flush(&mut self) {
+        let Some((range, marked)) = self.group.take() else { return };
+        self.push(self.at..range.start.max(self.at));
+        if marked {
+            self.shown.push_str(&self.style.pre_tag);
+        }
+        self.push(range.start.max(self.at)..range.end);
+        if marked {
+            self.shown.push_str(&self.style.post_tag);
+        }
+        self.at = self.at.max(range.end);
+    }
+}
+
+/// The runs of tokens that are phrases: no cut falls inside.
+fn spans(tokens: &Tokens, marks: &[Option<String>], wanted: &Wanted) -> Vec<Range<usize>> {
+    let has_phrases = wanted.clauses.iter().any(|clause| matches!(clause, super::wanted::Clause::Phrase(_)));
+    if !has_phrases {
+        return Vec::new();
+    }
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for ((nth, _), mark) in tokens.iter().enumerate().zip(marks) {
+        match (mark, runs.last_mut()) {
+            (Some(_), Some(run)) if run.end == nth => run.end = nth + 1,
+            (Some(_), _) => runs.push(nth..nth + 1),
+            (None, _) => {}
+        }
+    }
+    runs
+}
+
+struct Cutter {
+    size: usize,
+    num_fragments: usize,
+    spans: Vec<Range<usize>>,
+}
+
+impl Cutter {
+    fn cuts_before(&mut self, nth: usize, range: &Range<usize>, length: usize, is_simple: bool) -> bool {
+        let reached = range.end >= self.size.saturating_mul(self.num_fragments);
+        let cuts = if is_simple {
+            reached
+        } else {
+            let is_inside = self.spans.iter().any(|span| span.contains(&nth) && nth > span.start);
+            reached && length.saturating_sub(range.end) >= self.size / 2 && !is_inside
+        };
+        if cuts {
+            self.num_fragments += 1;
+        }
+        cuts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::lexical::Analyzer;
+    use crate::server::es::search::highlight::spec::HighlightSpec;
+    use crate::server::es::search::highlight::wanted::Clause;
+
+    fn shown(text: &str, words: &[&str], options: serde_json::Value) -> Vec<String> {
+        let spec = HighlightSpec::parse(&options).unwrap();
+        let style = spec.defaults.over(&spec.defaults).unwrap();
+        let value: Vec<char> = text.chars().collect();
+        let mut tokens = Tokens::default();
+        tokens.add(Analyzer::named("standard").unwrap().tokens(text), 0, |byte| byte);
+        let wanted = Wanted { clauses: words.iter().map(|word| Clause::Terms(vec![word.to_string()])).collect() };
+        fragments(&value, &tokens, &wanted, &style).into_iter().map(|fragment| fragment.text).collect()
+    }
+
+    #[test]
+    fn fragments_end_behind_the_word_that_reaches_their_size() {
+        let text = "one two three four five six seven eight nine ten eleven twelve";
+        assert_eq!(
+            shown(text, &["two", "eight", "nine"], serde_json::json!({"fragment_size": 20})),
+            [" six seven <em>eight</em> <em>nine</em>", "one <em>two</em> three four"]
+        );
+        assert_eq!(
+            shown(text, &["two"], serde_json::json!({"number_of_fragments": 0})),
+            ["one <em>two</em> three four five six seven eight nine ten eleven twelve"]
+        );
+        assert!(shown(text, &["none"], serde_json::json!({})).is_empty());
+    }
+}

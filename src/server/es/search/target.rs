@@ -1,0 +1,112 @@
+//! One index of a search: its snapshot, its name, and what queries need to be understood there.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::document::DocumentId;
+use crate::index::fields::IndexField;
+use crate::retrieve::Searcher;
+use crate::retrieve::query::Query;
+use crate::server::es::error::{EsError, EsResult};
+use crate::server::es::query_dsl::{self, QueryContext, QueryLimits};
+
+/// One index of a search.
+#[derive(Clone)]
+pub struct Target {
+    /// The concrete name.
+    pub(super) index: String,
+    pub(super) uuid: String,
+    /// The documents that the search sees.
+    pub(super) searcher: Arc<Searcher>,
+    /// The filters of the aliases by which the index was named; any of them.
+    pub(super) filters: Vec<Value>,
+    /// The aliases by which it was named.
+    pub(super) aliases: Vec<String>,
+    /// Its number in the search.
+    pub(super) shard: u32,
+    /// `now`, the same for a whole search.
+    pub(super) now_millis: i64,
+    /// The hits that the search asks for.
+    pub(super) size: usize,
+    pub(super) surroundings: Arc<Surroundings>,
+}
+
+/// What a search knows of the server around it.
+pub(super) struct Surroundings {
+    /// How large a query may be.
+    pub(super) limits: QueryLimits,
+    /// The node's name.
+    pub(super) node: String,
+    /// Looks up a document's source (index, id).
+    pub(super) get: GetSource,
+}
+
+/// Looks up a document's source (index, id).
+pub(super) type GetSource = Box<dyn Fn(&str, &DocumentId) -> EsResult<Option<Map<String, Value>>> + Send + Sync>;
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target").field("index", &self.index).field("shard", &self.shard).finish_non_exhaustive()
+    }
+}
+
+impl Target {
+    /// Reads a query for this index.
+    ///
+    /// # Errors
+    /// Those of [`query_dsl::parse`].
+    pub(super) fn parse_query(&self, query: &Value) -> EsResult<Query> {
+        self.with_context(|context| query_dsl::parse(query, context))
+    }
+
+    /// Calls `work` with what queries need to know of this index.
+    pub(super) fn with_context<T>(&self, work: impl FnOnce(&QueryContext<'_>) -> EsResult<T>) -> EsResult<T> {
+        let get = &self.surroundings.get;
+        let fields = self.searcher.table();
+        let mut context = QueryContext::new(&self.index, fields, self.searcher.definition(), self.now_millis, get);
+        context.size = self.size;
+        context.limits = self.surroundings.limits;
+        work(&context)
+    }
+
+    /// Reads a query whose fields are those of nested objects.
+    pub(super) fn parse_nested_query(&self, query: &Value, path: &str) -> EsResult<Query> {
+        let wrapped = self.parse_query(&json!({"nested": {"path": path, "query": query}}))?;
+        match wrapped {
+            Query::Nested(nested) => Ok(*nested.query),
+            other => Ok(other),
+        }
+    }
+
+    /// The query with the filters of the aliases.
+    pub(super) fn filtered(&self, query: Query) -> EsResult<Query> {
+        let filters = self.filters.iter().map(|filter| self.parse_query(filter)).collect::<EsResult<Vec<_>>>()?;
+        Ok(match filters.len() {
+            0 => query,
+            1 => query.filtered(filters),
+            _ => query.filtered(vec![Query::Bool(crate::retrieve::query::BoolQuery {
+                should: filters,
+                ..Default::default()
+            })]),
+        })
+    }
+
+    /// Whether a pattern of `indices_boost` names this index.
+    pub(super) fn is_named(&self, pattern: &str) -> bool {
+        super::source_filter::Pattern::new(pattern).matches(&self.index)
+            || self.aliases.iter().any(|alias| alias == pattern)
+    }
+
+    /// The mapping's field of this path.
+    pub(super) fn field(&self, path: &str) -> Option<&IndexField> {
+        self.searcher.field(path)
+    }
+
+    /// `query_shard_exception`: a search that cannot be done on this index.
+    pub(super) fn shard_error(&self, reason: impl Into<String>) -> EsError {
+        EsError::new(400, "query_shard_exception", reason)
+            .with("index_uuid", json!(self.uuid))
+            .with("index", json!(self.index))
+    }
+}
