@@ -5,7 +5,7 @@ use serde_json::{Value, json as value};
 
 use super::failures::{self, Failure};
 use super::params::query_of;
-use super::targets::{self, Resolve};
+use super::targets;
 use super::{App, names, response};
 use crate::retrieve::collect::{CollectRequest, TrackTotal, collect};
 use crate::retrieve::query::Query;
@@ -24,7 +24,7 @@ pub(super) async fn count(state: App, Path(index): Path<String>, params: Params,
 }
 
 async fn run(State(app): App, index: String, params: Params, body: Body) -> EsResult<EsResponse> {
-    let resolve = Resolve::read(&params)?;
+    let resolve = targets::options(&params)?;
     params.accept(&["preference", "routing"]);
     let min_score: Option<f32> = params.number("min_score")?;
     let terminate_after: Option<u64> = params.number("terminate_after")?;
@@ -40,7 +40,7 @@ async fn run(State(app): App, index: String, params: Params, body: Body) -> EsRe
     }
     let state = app.clone();
     app.search(move || {
-        let targets = targets::resolve(&state, &names(&index), &resolve)?;
+        let targets = targets::resolve(&state, &names(&index), resolve, 10)?;
         let node = &state.options.node_name;
         let mut failed = Vec::new();
         let (mut count, mut terminated) = (0_u64, false);

@@ -15,6 +15,7 @@ use super::targets;
 use crate::retrieve::collect::TrackTotal;
 use crate::server::es::error::{EsError, EsResult};
 use crate::server::state::AppState;
+use crate::store::catalog::IndicesOptions;
 
 /// One search.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,7 @@ pub(super) struct SearchRequest {
     pub(super) indices: Vec<String>,
     pub(super) search: SearchBody,
     pub(super) params: SearchParams,
-    pub(super) resolve: targets::Resolve,
+    pub(super) resolve: IndicesOptions,
 }
 
 /// Runs a search.
@@ -48,7 +49,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
                 pit.id
             )));
         };
-        let targets = targets::at_now(&frozen);
+        let targets = targets::at_now(&frozen, search.size());
         let options = RunOptions {
             sort: (!search.sort.is_empty()).then(|| sort_spec::with_tiebreaker(&search.sort)),
             ..options_of(&search, &params)
@@ -57,7 +58,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
         response.pit_id = Some(pit.id.clone());
         response
     } else {
-        let targets = targets::resolve(app, &indices, &resolve)?;
+        let targets = targets::resolve(app, &indices, resolve, search.size())?;
         if params.global_statistics && targets.len() > 1 {
             return Err(EsError::unsupported("[search_type] dfs_query_then_fetch over several indices"));
         }

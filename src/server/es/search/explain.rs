@@ -7,7 +7,7 @@ use super::body::{SearchBody, StoredFields};
 use super::fetch::{self, Fetcher};
 use super::params::query_of;
 use super::source_filter::SourceFilter;
-use super::targets::{self, Resolve};
+use super::targets;
 use super::{App, execute};
 use crate::document::DocumentId;
 use crate::retrieve::collect::CollectedHit;
@@ -15,6 +15,7 @@ use crate::retrieve::query::Query;
 use crate::server::es::error::{EsError, EsResult};
 use crate::server::es::request::{Body, Params};
 use crate::server::es::response::EsResponse;
+use crate::store::catalog::IndicesOptions;
 
 /// `GET|POST /{index}/_explain/{id}`.
 pub(super) async fn explain(
@@ -42,7 +43,7 @@ pub(super) async fn explain(
     let query = query.ok_or_else(|| execute::validation(&["query is missing"]))?;
     let state = app.clone();
     app.search(move || {
-        let targets = targets::resolve(&state, std::slice::from_ref(&index), &Resolve::default())?;
+        let targets = targets::resolve(&state, std::slice::from_ref(&index), IndicesOptions::default(), 10)?;
         let [target] = targets.as_slice() else {
             return Err(EsError::illegal_argument(format!(
                 "alias [{index}] has more than one index associated with it, can't execute a single index op"

@@ -42,7 +42,6 @@ use axum::routing::{delete, get, post};
 use self::body::SearchBody;
 use self::execute::SearchRequest;
 use self::params::SearchParams;
-use self::targets::Resolve;
 use crate::server::es::error::EsResult;
 use crate::server::es::request::{Body, Params};
 use crate::server::es::response::EsResponse;
@@ -89,7 +88,7 @@ fn read_search(index: String, params: &Params, body: &Body) -> EsResult<SearchRe
         None => SearchBody::default(),
     };
     let search_params = SearchParams::read(params, &mut search)?;
-    Ok(SearchRequest { indices: names(&index), search, params: search_params, resolve: Resolve::read(params)? })
+    Ok(SearchRequest { indices: names(&index), search, params: search_params, resolve: targets::options(params)? })
 }
 
 /// The names of a path's part, between commas.

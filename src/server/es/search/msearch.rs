@@ -11,12 +11,12 @@ use super::body::SearchBody;
 use super::execute::{self, SearchRequest};
 use super::params::SearchParams;
 use super::response::SearchResponse;
-use super::targets::Resolve;
 use super::{App, json, names};
 use crate::server::es::error::{EsError, EsResult};
 use crate::server::es::request::{Body, Params, parse_json};
 use crate::server::es::response::EsResponse;
 use crate::server::state::AppState;
+use crate::store::catalog::IndicesOptions;
 
 /// One search's answer.
 #[derive(Serialize)]
@@ -50,10 +50,10 @@ async fn run(State(app): App, index: String, params: Params, body: Body) -> EsRe
         provenance: params.bool_or("provenance", false)?,
         ..SearchParams::default()
     };
-    let resolve = Resolve::read(&params)?;
+    let resolve = super::targets::options(&params)?;
     params.accept(&["routing"]);
     params.finish()?;
-    let requests = read(&index, body.bytes(), &common, &resolve)?;
+    let requests = read(&index, body.bytes(), &common, resolve)?;
     let state = app.clone();
     app.search(move || {
         let began = std::time::Instant::now();
@@ -86,7 +86,7 @@ fn read(
     index: &str,
     bytes: &Bytes,
     common: &SearchParams,
-    resolve: &Resolve,
+    resolve: IndicesOptions,
 ) -> EsResult<Vec<EsResult<SearchRequest>>> {
     let invalid = |text: &str| EsError::illegal_argument(text);
     if !bytes.ends_with(b"\n") {
@@ -116,14 +116,10 @@ fn one(
     header: &Map<String, Value>,
     body: &[u8],
     common: &SearchParams,
-    resolve: &Resolve,
+    resolve: IndicesOptions,
 ) -> EsResult<SearchRequest> {
-    let mut request = SearchRequest {
-        indices: names(index),
-        params: common.clone(),
-        resolve: resolve.clone(),
-        ..SearchRequest::default()
-    };
+    let mut request =
+        SearchRequest { indices: names(index), params: common.clone(), resolve, ..SearchRequest::default() };
     for (name, member) in header {
         match name.as_str() {
             "index" | "indices" => {
@@ -147,7 +143,9 @@ fn one(
                 request.resolve.allow_no_indices = json::boolean("msearch", name, member)?;
             }
             "expand_wildcards" | "expandWildcards" => {
-                request.resolve.expand_wildcards = Some(json::texts("msearch", name, member)?.join(","));
+                let states = json::texts("msearch", name, member)?.join(",");
+                let params = Params::parse("_msearch", &format!("expand_wildcards={states}"));
+                request.resolve = crate::server::es::targets::read_options(&params, request.resolve)?;
             }
             "preference"
             | "routing"
@@ -179,7 +177,7 @@ mod tests {
     use super::*;
 
     fn requests(text: &str) -> EsResult<Vec<EsResult<SearchRequest>>> {
-        read("a", &Bytes::from(text.to_string()), &SearchParams::default(), &Resolve::default())
+        read("a", &Bytes::from(text.to_string()), &SearchParams::default(), IndicesOptions::default())
     }
 
     #[test]

@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use serde_json::{Map, Value, json as value};
 
 use super::contexts::{Context, Contexts};
-use super::targets::Resolve;
 use super::{App, body, execute, json, names, response, targets};
 use crate::server::es::error::{EsError, EsResult};
 use crate::server::es::request::{Body, Params};
@@ -108,7 +107,7 @@ pub(super) async fn open_pit(
     body: Body,
 ) -> EsResult<EsResponse> {
     let keep_alive: Option<Duration> = params.duration("keep_alive")?;
-    let resolve = Resolve::read(&params)?;
+    let resolve = targets::options(&params)?;
     params.accept(&["preference", "routing", "allow_partial_search_results", "max_concurrent_shard_requests"]);
     params.finish()?;
     if let Some((name, _)) = body.object()?.unwrap_or_default().into_iter().next() {
@@ -117,7 +116,7 @@ pub(super) async fn open_pit(
     let keep_alive = keep_alive.ok_or_else(|| execute::validation(&["[keep_alive] is not specified"]))?;
     let state = app.clone();
     app.search(move || {
-        let frozen = targets::resolve(&state, &names(&index), &resolve)?;
+        let frozen = targets::resolve(&state, &names(&index), resolve, 10)?;
         let shards = response::shards(frozen.len(), &[], &state.options.node_name);
         let id = state.slot::<Contexts>().open(Context::Pit(Arc::new(frozen)), keep_alive, &state.limits)?;
         Ok(EsResponse::json(value!({"id": id, "_shards": shards})))

@@ -3,37 +3,21 @@
 use std::sync::Arc;
 
 use super::target::{Surroundings, Target};
-use crate::server::es::error::{EsError, EsResult};
+use crate::server::es::error::EsResult;
+use crate::server::es::query_dsl::QueryLimits;
 use crate::server::es::request::Params;
+use crate::server::es::targets::read_options;
 use crate::server::state::AppState;
+use crate::store::catalog::IndicesOptions;
+use crate::store::shard::Visibility;
 
-/// What to do with names that are not there.
-#[derive(Debug, Clone)]
-pub(super) struct Resolve {
-    pub(super) ignore_unavailable: bool,
-    pub(super) allow_no_indices: bool,
-    pub(super) expand_wildcards: Option<String>,
-}
-
-impl Default for Resolve {
-    fn default() -> Self {
-        Self { ignore_unavailable: false, allow_no_indices: true, expand_wildcards: None }
-    }
-}
-
-impl Resolve {
-    /// Reads `ignore_unavailable`, `allow_no_indices`, `expand_wildcards`, `ignore_throttled`.
-    ///
-    /// # Errors
-    /// `illegal_argument_exception` for a value that is none.
-    pub(super) fn read(params: &Params) -> EsResult<Self> {
-        params.accept(&["ignore_throttled"]);
-        Ok(Self {
-            ignore_unavailable: params.bool_or("ignore_unavailable", false)?,
-            allow_no_indices: params.bool_or("allow_no_indices", true)?,
-            expand_wildcards: params.str("expand_wildcards").map(str::to_string),
-        })
-    }
+/// Reads `ignore_unavailable`, `allow_no_indices`, `expand_wildcards`, `ignore_throttled`.
+///
+/// # Errors
+/// `illegal_argument_exception` for a value that is none.
+pub(super) fn options(params: &Params) -> EsResult<IndicesOptions> {
+    params.accept(&["ignore_throttled"]);
+    read_options(params, IndicesOptions::default())
 }
 
 /// Milliseconds since 1970.
@@ -42,17 +26,61 @@ pub(super) fn now_millis() -> i64 {
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The same indices, with the time of this request.
-pub(super) fn at_now(targets: &[Target]) -> Vec<Target> {
+/// The same indices, with the time and the size of this request.
+pub(super) fn at_now(targets: &[Target], size: usize) -> Vec<Target> {
     let now_millis = now_millis();
-    targets.iter().map(|target| Target { now_millis, ..target.clone() }).collect()
+    targets.iter().map(|target| Target { now_millis, size, ..target.clone() }).collect()
 }
 
 /// The indices that some names mean, each with its last refreshed snapshot.
 ///
+/// * `names`: empty means all.
+/// * `size`: the hits that the search asks for.
+///
 /// # Errors
 /// 404 `index_not_found_exception`.
-pub(super) fn resolve(_app: &Arc<AppState>, _names: &[String], _resolve: &Resolve) -> EsResult<Vec<Target>> {
-    let _ = Surroundings { limits: Default::default(), node: String::new(), get: Box::new(|_, _| Ok(None)) };
-    Err(EsError::unsupported("searching"))
+pub(super) fn resolve(
+    app: &Arc<AppState>,
+    names: &[String],
+    options: IndicesOptions,
+    size: usize,
+) -> EsResult<Vec<Target>> {
+    let surroundings = Arc::new(surroundings(app));
+    let now_millis = now_millis();
+    let resolved = app.catalog.resolve(&names.join(","), options)?;
+    let target = |(shard, resolved): (u32, crate::store::catalog::Resolved)| {
+        let index = &resolved.index;
+        let searcher = index.shard()?.searcher();
+        Ok(Target {
+            index: index.name().to_string(),
+            uuid: index.uuid().to_string(),
+            searcher,
+            filters: resolved.filters.unwrap_or_default(),
+            aliases: index.aliases().keys().cloned().collect(),
+            shard,
+            now_millis,
+            size,
+            surroundings: surroundings.clone(),
+        })
+    };
+    (0..).zip(resolved).map(target).collect()
+}
+
+fn surroundings(app: &Arc<AppState>) -> Surroundings {
+    let state = app.clone();
+    let limits = QueryLimits {
+        max_clause_count: app.limits.max_clause_count,
+        max_nested_depth: app.limits.max_query_depth,
+        max_terms_count: app.limits.max_terms_count,
+        ..QueryLimits::default()
+    };
+    Surroundings {
+        limits,
+        node: app.options.node_name.clone(),
+        get: Box::new(move |index, id| {
+            let shard = state.catalog.one(index)?.shard()?;
+            let found = shard.get(id, Visibility::Realtime)?;
+            Ok(found.map(|found| found.source.as_ref().clone()))
+        }),
+    }
 }

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use serde_json::{Map, Value, json as value};
 
 use super::params::query_of;
-use super::targets::{self, Resolve};
+use super::targets;
 use super::{App, names, response};
 use crate::retrieve::query::Query;
 use crate::server::es::error::EsResult;
@@ -27,7 +27,7 @@ pub(super) async fn validate(
 }
 
 async fn run(State(app): App, index: String, params: Params, body: Body) -> EsResult<EsResponse> {
-    let resolve = Resolve::read(&params)?;
+    let resolve = targets::options(&params)?;
     let explains = params.bool_or("explain", false)? | params.bool_or("rewrite", false)?;
     params.accept(&["all_shards"]);
     let mut query = query_of(&params)?;
@@ -35,7 +35,7 @@ async fn run(State(app): App, index: String, params: Params, body: Body) -> EsRe
     let body = body.object();
     let state = app.clone();
     app.search(move || {
-        let targets = targets::resolve(&state, &names(&index), &resolve)?;
+        let targets = targets::resolve(&state, &names(&index), resolve, 10)?;
         let mut wrong: Option<String> = None;
         match body {
             Ok(body) => {
