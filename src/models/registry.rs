@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -79,6 +79,7 @@ pub struct Models {
     default_cross_encoder: OnceLock<Option<String>>,
     bi_encoders: Mutex<HashMap<String, Slot<OnnxBiEncoder>>>,
     cross_encoders: Mutex<HashMap<String, Slot<OnnxCrossEncoder>>>,
+    aliases: RwLock<HashMap<String, String>>,
 }
 
 impl Default for Models {
@@ -103,6 +104,7 @@ impl Models {
             default_cross_encoder: OnceLock::new(),
             bi_encoders: Mutex::default(),
             cross_encoders: Mutex::default(),
+            aliases: RwLock::default(),
         }
     }
 
@@ -116,13 +118,23 @@ impl Models {
         self.cache.as_ref()
     }
 
+    /// Gives a model one more name, for as long as this value lives. A name that is an alias already gets another model.
+    pub fn add_alias(&self, alias: &str, model: &str) {
+        self.aliases.write().unwrap_or_else(PoisonError::into_inner).insert(alias.to_string(), model.to_string());
+    }
+
+    fn meaning(&self, name: &str) -> Result<Meaning> {
+        let aliases = self.aliases.read().unwrap_or_else(PoisonError::into_inner);
+        Meaning::of(aliases.get(name).map_or(name, String::as_str))
+    }
+
     /// The bi-encoder of this name, folder or repository. It does not use [`Models::embedding_cache`] by itself.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown name, [`ErrorKind::Model`](crate::ErrorKind::Model) when
     /// it cannot be had or loaded, or is a cross-encoder, [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) when a file is damaged.
     pub fn bi_encoder(&self, name: &str) -> Result<Arc<dyn BiEncoder>> {
-        let meaning = Meaning::of(name)?;
+        let meaning = self.meaning(name)?;
         let encoder = shared(&self.bi_encoders, meaning.canonical(), || {
             let located = self.located(&meaning, ModelKind::BiEncoder)?;
             OnnxBiEncoder::open(&located, self.threads(), self.memory_bytes())
@@ -135,7 +147,7 @@ impl Models {
     /// # Errors
     /// As [`Models::bi_encoder`].
     pub fn cross_encoder(&self, name: &str) -> Result<Arc<dyn CrossEncoder>> {
-        let meaning = Meaning::of(name)?;
+        let meaning = self.meaning(name)?;
         let encoder = shared(&self.cross_encoders, meaning.canonical(), || {
             let located = self.located(&meaning, ModelKind::CrossEncoder)?;
             OnnxCrossEncoder::open(&located, self.threads(), self.memory_bytes())

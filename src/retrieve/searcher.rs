@@ -77,6 +77,17 @@ impl Searcher {
         }
     }
 
+    /// The semantic field whose passages stand for the text of `field`: itself, or the first that `field` is copied into. Without
+    /// `field`, the only semantic field.
+    pub(crate) fn semantic_field_for(&self, field: Option<&str>) -> Option<String> {
+        let Some(path) = field else { return self.default_dense_field().map(str::to_string) };
+        let semantic = |field: &&crate::index::fields::IndexField| {
+            matches!(field.definition.kind, FieldKind::SemanticText(_))
+                && (field.definition.path == path || field.definition.sources.iter().any(|source| source == path))
+        };
+        self.fields().iter().find(semantic).map(|field| field.definition.path.clone())
+    }
+
     pub(crate) fn source_of(&self, locator: DocLocator) -> Result<Map<String, Value>> {
         self.source(locator.0)
     }
