@@ -2,9 +2,10 @@
 //!
 //! In: the JSON of a `retriever`, and the searched indices. Out: one ranked list ([`Ranking`]) with, for each document, where its
 //! score comes from ([`Origin`]). Invariant: everything here works on ranked lists; what a query means is said by
-//! [`super::query_dsl`], and what is done with the list afterwards (paging, fetching, aggregations) by [`super::search`].
+//! [`query_dsl`](crate::server::es::query_dsl), and what is done with the list afterwards by the modules around.
 //! Read next: [`parse`] (JSON to a tree), [`run`] (a tree to a list), [`fuse`](mod@fuse) (several lists to one).
 
+pub mod frozen;
 pub mod fuse;
 pub mod parse;
 pub mod provenance;
@@ -19,7 +20,7 @@ use crate::document::DocumentId;
 use crate::retrieve::DocLocator;
 
 pub use parse::parse;
-pub use run::Runner;
+pub(super) use run::{Runner, knn_query};
 
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,14 +142,21 @@ pub struct Pinned {
 pub struct Rescorer {
     /// What finds.
     pub child: Box<Retriever>,
-    /// As `rescore` of a search: each a `query` rescorer with its `window_size`.
-    pub rescore: Vec<Value>,
+    /// As `rescore` of a search: one rescorer or a list of them.
+    pub rescore: Value,
 }
 
 impl Retriever {
-    /// Whether its answer is a ranked list of its own making rather than a query's.
-    pub fn is_compound(&self) -> bool {
-        !matches!(self.kind, RetrieverKind::Standard(_) | RetrieverKind::Knn(_))
+    /// The leaves at and below it.
+    pub fn num_leaves(&self) -> usize {
+        match &self.kind {
+            RetrieverKind::Standard(_) | RetrieverKind::Knn(_) => 1,
+            RetrieverKind::Rrf(rrf) => rrf.children.iter().map(|(child, _)| child.num_leaves()).sum(),
+            RetrieverKind::Linear(linear) => linear.children.iter().map(|child| child.retriever.num_leaves()).sum(),
+            RetrieverKind::TextSimilarity(params) => params.child.num_leaves(),
+            RetrieverKind::Pinned(pinned) => pinned.child.num_leaves(),
+            RetrieverKind::Rescorer(rescorer) => rescorer.child.num_leaves(),
+        }
     }
 
     /// Elasticsearch's name of the kind.
@@ -203,6 +211,8 @@ pub enum Origin {
     Leaf {
         /// `standard` or `knn`.
         kind: &'static str,
+        /// Its number among the leaves of the tree, from the left.
+        leaf: usize,
     },
     /// The sum of what each list gave; `None` where a list lacks the document.
     Fused {

@@ -3,7 +3,7 @@
 //! A cross-encoder that fails, or has no time left, changes nothing: the documents stay as they stood before, and the answer says so.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Origin, Ranked, Ranking, TextSimilarity};
 use crate::error::Result;
@@ -20,6 +20,7 @@ const MAX_TEXT_BYTES: usize = 8000;
 ///
 /// * `searchers`: one an index, as [`super::DocRef::shard`] counts them.
 /// * `min_score`: documents whose relevance is lower are left out.
+/// * `deadline`: reading stops then; the rest stays in its order.
 ///
 /// Scores are relevances, 0 to 1, or sums of standardised scores where `params.weight` is given.
 ///
@@ -30,6 +31,7 @@ pub fn rerank(
     searchers: &[&Searcher],
     params: &TextSimilarity,
     min_score: Option<f64>,
+    deadline: Option<Instant>,
     ranking: Ranking,
 ) -> Result<Ranking> {
     let Ranking { mut docs, mut warnings } = ranking;
@@ -62,7 +64,7 @@ pub fn rerank(
     let resolved = ResolvedRerank {
         model: name,
         rerank_depth: params.rank_window_size,
-        budget: params.budget_ms.map(Duration::from_millis),
+        budget: params.budget_ms.map(Duration::from_millis).into_iter().chain(until(deadline)).min(),
         weight: params.weight,
         passages: 1,
         min_score,
@@ -78,7 +80,7 @@ pub fn rerank(
     }
     if outcome.budget_exhausted {
         warnings.push(format!(
-            "text_similarity_reranker: the time of [budget_ms] ended after {} of {} documents; the others follow as they stood before",
+            "text_similarity_reranker: the time was up after {} of {} documents; the others follow as they stood before",
             outcome.num_read, outcome.num_asked
         ));
     }
@@ -108,6 +110,11 @@ pub fn rerank(
 /// Elastic's own endpoints, for which this installation's cross-encoder stands.
 fn is_elastic_default(id: &str) -> bool {
     id.starts_with(".rerank") || id.starts_with(".elser") || id.is_empty()
+}
+
+/// What is left of the search's own time.
+fn until(deadline: Option<Instant>) -> Option<Duration> {
+    deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
 fn place(candidate: &FusedCandidate) -> Option<usize> {

@@ -243,8 +243,7 @@ fn pinned(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverK
 fn rescorer(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverKind> {
     let child = Box::new(body.child(size, depth)?);
     let rescore = match body.take("rescore") {
-        Some(Value::Array(rescore)) if !rescore.is_empty() => rescore,
-        Some(rescore @ Value::Object(_)) => vec![rescore],
+        Some(rescore @ (Value::Array(_) | Value::Object(_))) => rescore,
         _ => return Err(body.required("rescore")),
     };
     Ok(RetrieverKind::Rescorer(Rescorer { child, rescore }))

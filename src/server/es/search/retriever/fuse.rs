@@ -163,7 +163,7 @@ mod tests {
                 doc: DocRef { shard: 0, locator: crate::retrieve::DocLocator(tantivy::DocAddress::new(0, *doc)) },
                 id: doc.to_string().into(),
                 score: *score,
-                origin: Arc::new(Origin::Leaf { kind: "standard" }),
+                origin: Arc::new(Origin::Leaf { kind: "standard", leaf: 0 }),
             })
             .collect()
     }

@@ -6,24 +6,15 @@ use super::{Origin, Part, Ranked};
 
 /// The tree of `_explanation`: `value`, `description`, `details`.
 ///
-/// * `leaf(list)`: the explanation of the document's score in the `list`-th leaf, counted from 0 in the order of the tree; `None`
-///   where there is nothing more to say than the score.
+/// * `leaf(number)`: the explanation of the document's score in a leaf; `None` where there is nothing more to say than the score.
 pub fn explanation(doc: &Ranked, leaf: &mut dyn FnMut(usize) -> Option<Value>) -> Value {
-    let mut next_leaf = 0;
-    explain(doc.score, &doc.origin, &mut next_leaf, leaf)
+    explain(doc.score, &doc.origin, leaf)
 }
 
-fn explain(
-    score: f32,
-    origin: &Origin,
-    next_leaf: &mut usize,
-    leaf: &mut dyn FnMut(usize) -> Option<Value>,
-) -> Value {
+fn explain(score: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Value>) -> Value {
     match origin {
-        Origin::Leaf { kind } => {
-            let idx = *next_leaf;
-            *next_leaf += 1;
-            leaf(idx).unwrap_or_else(|| node(score, format!("score of the {kind} retriever"), Vec::new()))
+        Origin::Leaf { kind, leaf: number } => {
+            leaf(*number).unwrap_or_else(|| node(score, format!("score of the {kind} retriever"), Vec::new()))
         }
         Origin::Fused { kind, rank_constant, parts } => {
             let ranks: Vec<u32> = parts.iter().map(|part| part.as_ref().map_or(0, |part| part.rank)).collect();
@@ -36,7 +27,7 @@ fn explain(
             let details = parts
                 .iter()
                 .enumerate()
-                .map(|(idx, part)| explain_part(idx, part.as_ref(), kind, *rank_constant, next_leaf, leaf))
+                .map(|(idx, part)| explain_part(idx, part.as_ref(), kind, *rank_constant, leaf))
                 .collect();
             node(score, description, details)
         }
@@ -47,11 +38,11 @@ fn explain(
                 ),
                 _ => format!("text_similarity_reranker: not read, rank [{rank_before}] before"),
             };
-            node(score, description, vec![explain(*score_before, before, next_leaf, leaf)])
+            node(score, description, vec![explain(*score_before, before, leaf)])
         }
         Origin::Pinned => node(score, "pinned".to_string(), Vec::new()),
         Origin::Rescored { score_before, before } => {
-            let before = explain(*score_before, before, next_leaf, leaf);
+            let before = explain(*score_before, before, leaf);
             node(score, "rescored by a second query".to_string(), vec![before])
         }
     }
@@ -62,14 +53,13 @@ fn explain_part(
     part: Option<&Part>,
     kind: &str,
     rank_constant: Option<u32>,
-    next_leaf: &mut usize,
     leaf: &mut dyn FnMut(usize) -> Option<Value>,
 ) -> Value {
     let Some(part) = part else {
         return node(0.0, format!("{kind}: [0], result not found in query at index [{idx}]"), Vec::new());
     };
     let Part { retriever, rank, score, normalized, weight, contribution, .. } = part;
-    let inner = explain(*score, &part.origin, next_leaf, leaf);
+    let inner = explain(*score, &part.origin, leaf);
     let description = match (rank_constant, normalized) {
         (Some(constant), _) => format!(
             "rrf score: [{contribution}], for rank [{rank}] in query at index [{idx}] ({retriever}) computed as [{weight} / ({rank} + {constant})], for matching query with score"
@@ -93,7 +83,7 @@ pub fn compact(doc: &Ranked) -> Value {
 
 fn of(origin: &Origin) -> Value {
     match origin {
-        Origin::Leaf { kind } => json!({"retriever": kind}),
+        Origin::Leaf { kind, .. } => json!({"retriever": kind}),
         Origin::Fused { kind, rank_constant, parts } => {
             let parts: Vec<Value> = parts.iter().flatten().map(part).collect();
             match rank_constant {
@@ -132,11 +122,11 @@ mod tests {
 
     use super::*;
     use crate::retrieve::DocLocator;
-    use crate::server::es::retriever::DocRef;
+    use crate::server::es::search::retriever::DocRef;
 
     #[test]
     fn the_sum_is_told_list_by_list() {
-        let leaf = Arc::new(Origin::Leaf { kind: "standard" });
+        let leaf = Arc::new(Origin::Leaf { kind: "standard", leaf: 0 });
         let part = Part {
             retriever: "words".into(),
             rank: 2,
