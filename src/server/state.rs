@@ -82,7 +82,7 @@ impl AppState {
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a file of users that is none.
     pub fn open(folder: &Path, models: Arc<Models>, options: ServerOptions) -> Result<Arc<Self>> {
         let catalog = Catalog::open(folder, models.clone())?;
-        Ok(Arc::new(Self {
+        let state = Arc::new(Self {
             security: Security::open(folder, options.users.as_deref())?,
             pools: Pools::new(&options.limits),
             metrics: Metrics::new(),
@@ -94,7 +94,12 @@ impl AppState {
             catalog,
             models,
             options,
-        }))
+        });
+        // Names of models may stand in mappings before anybody asks for them.
+        if let Err(error) = super::es::inference::Endpoints::of(&state) {
+            return Err(crate::error::Error::corrupt(error.reason));
+        }
+        Ok(state)
     }
 
     /// Bytes of bodies that are held.

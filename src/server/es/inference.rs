@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
+use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 pub use endpoints::{Endpoint, Endpoints, TaskType};
@@ -28,8 +28,6 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/_inference", get(list))
         .route("/_inference/{id}", get(one).post(run).put(put).delete(delete))
         .route("/_inference/{task}/{id}", get(one_of_task).post(run_task).put(put_task).delete(delete_of_task))
-        .route("/_inference/rerank/{id}/_update", post(refuse_update))
-        .route("/_inference/text_embedding/{id}/_update", post(refuse_update))
 }
 
 type App = State<Arc<AppState>>;
@@ -138,10 +136,6 @@ async fn remove(app: Arc<AppState>, id: String, params: Params) -> EsResult<EsRe
     Ok(EsResponse::acknowledged())
 }
 
-async fn refuse_update() -> EsResult<EsResponse> {
-    Err(EsError::unsupported("changing an inference endpoint; delete it and make it anew"))
-}
-
 async fn run(State(app): App, Path(id): Path<String>, params: Params, body: Body) -> EsResult<EsResponse> {
     infer(app, None, id, params, body).await
 }
@@ -185,7 +179,11 @@ fn embed(app: &AppState, endpoint: &Endpoint, mut body: Map<String, Value>) -> E
     let is_query = match body.remove("input_type").as_ref().map(Value::as_str) {
         None | Some(Some("ingest" | "internal_ingest" | "unspecified" | "classification" | "clustering")) => false,
         Some(Some("search" | "internal_search")) => true,
-        Some(_) => return Err(EsError::illegal_argument("[input_type] must be one of [ingest, search, classification, clustering]")),
+        Some(_) => {
+            return Err(EsError::illegal_argument(
+                "[input_type] must be one of [ingest, search, classification, clustering]",
+            ));
+        }
     };
     no_more(body)?;
     let encoder = app.models.bi_encoder(&endpoint.model)?;

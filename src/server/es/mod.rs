@@ -13,6 +13,7 @@ pub mod error;
 mod field_caps;
 pub(crate) mod filter_path;
 mod indices;
+pub mod inference;
 mod info;
 mod maintenance;
 mod mappings;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<AppState>> {
         cluster::routes(),
         field_caps::routes(),
         indices::routes(),
+        inference::routes(),
         info::routes(),
         maintenance::routes(),
         mappings::routes(),

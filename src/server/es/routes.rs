@@ -154,7 +154,10 @@ const GROUPS: &[Group] = &[
     group(GET_POST, &["/_validate/query", "/{index}/_validate/query"], Read, Json, "explain rewrite q df analyzer default_operator lenient all_shards", "Checks a query"),
     group(GET_POST, &["/{index}/_explain/{id}"], Read, Json, "q df analyzer default_operator lenient routing _source _source_includes _source_excludes", "Why a document has its score"),
     group(GET_POST, &["/_rank_eval", "/{index}/_rank_eval"], Read, Json, TARGETS, "Judges rankings"),
-    group(POST, &["/_inference/{task_type}", "/_inference/{task_type}/{inference_id}"], Read, Json, "timeout", "Embeds or re-ranks texts"),
+    group(GET, &["/_inference", "/_inference/{id}", "/_inference/{task}/{id}"], Read, NoBody, "", "Models by the names that mappings and retrievers use"),
+    group(POST, &["/_inference/{id}", "/_inference/{task}/{id}"], Read, Json, "timeout", "Embeds or re-ranks texts"),
+    group(PUT, &["/_inference/{id}", "/_inference/{task}/{id}"], Admin, Json, "timeout", "Gives a model one more name"),
+    group(DELETE, &["/_inference/{id}", "/_inference/{task}/{id}"], Admin, NoBody, "", "Takes a name back"),
 ];
 
 /// What the query string's parameters are: name, type of the JSON Schema, one line.

@@ -154,8 +154,15 @@ impl Endpoints {
     ///
     /// # Errors
     /// `resource_already_exists_exception`; `illegal_argument_exception` for a service or a model that cannot be had.
-    pub fn put(&self, app: &AppState, task: Option<TaskType>, id: &str, body: &Map<String, Value>) -> EsResult<Endpoint> {
-        if id.is_empty() || id.len() > 256 || id.chars().any(|char| char.is_whitespace() || char == '/' || char == ',') {
+    pub fn put(
+        &self,
+        app: &AppState,
+        task: Option<TaskType>,
+        id: &str,
+        body: &Map<String, Value>,
+    ) -> EsResult<Endpoint> {
+        if id.is_empty() || id.len() > 256 || id.chars().any(|char| char.is_whitespace() || char == '/' || char == ',')
+        {
             return Err(EsError::illegal_argument(format!("Invalid inference_id; [{id}]")));
         }
         for key in body.keys() {
@@ -200,7 +207,9 @@ impl Endpoints {
 
     fn open(&self, app: &AppState, id: &str, task: Option<TaskType>, model: &str) -> EsResult<Endpoint> {
         let refused = |error: crate::error::Error| {
-            EsError::illegal_argument(format!("the model [{model}] of inference endpoint [{id}] cannot be had: {error}"))
+            EsError::illegal_argument(format!(
+                "the model [{model}] of inference endpoint [{id}] cannot be had: {error}"
+            ))
         };
         if is_path(model) {
             return Err(EsError::illegal_argument(format!("[model_id] must be the name of a model, got [{model}]")));
@@ -236,7 +245,8 @@ impl Endpoints {
     }
 
     fn write(&self, named: &BTreeMap<String, Endpoint>) -> EsResult<()> {
-        let bytes = serde_json::to_vec_pretty(named).map_err(|error| EsError::new(500, "exception", error.to_string()))?;
+        let bytes =
+            serde_json::to_vec_pretty(named).map_err(|error| EsError::new(500, "exception", error.to_string()))?;
         let folder = self.file.parent().unwrap_or(std::path::Path::new("."));
         let written = (|| {
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
