@@ -9,8 +9,11 @@
 pub mod analysis;
 pub mod chunking;
 pub mod date;
+pub mod dynamic;
+pub mod field_caps;
 pub mod flatten;
 pub mod infer;
+pub mod known_settings;
 pub mod mapping;
 pub mod settings;
 pub mod source_filter;
@@ -112,6 +115,27 @@ impl IndexDefinition {
     /// As [`IndexDefinition::fields`].
     pub fn flattened(&self) -> Result<Flattened> {
         flatten::flatten(self)
+    }
+
+    /// Checks that the mapping has not more fields than the settings allow, as Elasticsearch counts them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] in Elasticsearch's words.
+    pub(crate) fn check_limits(&self) -> Result<()> {
+        let flattened = self.flattened()?;
+        let total = flattened.fields.len() + flattened.aliases.len() + flattened.objects.len();
+        let refuse = |what: &str, limit: usize| {
+            let reason = format!("Limit of {what} [{limit}] has been exceeded");
+            Err(Error::invalid_input(reason.clone()).as_exception("illegal_argument_exception", reason))
+        };
+        let (max_fields, max_nested) = self.settings.mapping_limits();
+        if total > max_fields {
+            return refuse("total fields", max_fields);
+        }
+        if flattened.nested.len() > max_nested {
+            return refuse("nested fields", max_nested);
+        }
+        Ok(())
     }
 
     /// The analyzer of a field that names this one; the index's `default`, else `standard`, where it names none.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::analysis::AnalysisSettings;
+use super::known_settings;
 use crate::error::{Error, Result};
 
 /// The settings of an index.
@@ -23,7 +24,6 @@ pub struct Settings {
 
 /// The settings below `index`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct IndexSettings {
     /// Analyzers, normalizers and what they are made of, by name.
     #[serde(default, skip_serializing_if = "AnalysisSettings::is_default")]
@@ -52,6 +52,10 @@ pub struct IndexSettings {
     /// Accepted; the server (a later version) uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_interval: Option<String>,
+    /// What else was set, by dotted names, as text: see [`super::known_settings`]. Written as objects.
+    #[serde(flatten, serialize_with = "known_settings::write", deserialize_with = "known_settings::read")]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub other: BTreeMap<String, String>,
 }
 
 /// `index.analyze`.
@@ -133,6 +137,10 @@ impl Settings {
         flatten_keys("", value, &mut flat);
         let mut index = IndexSettings::default();
         for (key, value) in flat {
+            // A null means the default.
+            if value.is_null() {
+                continue;
+            }
             let key = key.strip_prefix("index.").unwrap_or(&key).to_string();
             let bad = |why: &str| Error::invalid_input(format!("setting `index.{key}` {why}, got {value}"));
             match key.split('.').collect::<Vec<_>>().as_slice() {
@@ -179,7 +187,11 @@ impl Settings {
                         _ => return Err(unknown(&key)),
                     }
                 }
-                _ => return Err(unknown(&key)),
+                _ => {
+                    if let Some(text) = known_settings::check(&key, &value)? {
+                        index.other.insert(key, text);
+                    }
+                }
             }
         }
         Ok(Self { index })
@@ -193,6 +205,17 @@ impl Settings {
     /// Whether the settings define a normalizer of this name.
     pub fn defines_normalizer(&self, name: &str) -> bool {
         self.index.analysis.normalizer.contains_key(name)
+    }
+
+    /// A setting by its dotted name below `index` (`translog.durability`), of those that have no field of their own here.
+    pub fn other(&self, name: &str) -> Option<&str> {
+        self.index.other.get(name).map(String::as_str)
+    }
+
+    /// How many fields and `nested` objects a mapping may have.
+    pub(crate) fn mapping_limits(&self) -> (usize, usize) {
+        let limit = |name, default| self.other(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+        (limit("mapping.total_fields.limit", 1000), limit("mapping.nested_fields.limit", 50))
     }
 
     /// The BM25 parameters of a field: those of the similarity that it names, else the index's default.
@@ -215,7 +238,7 @@ impl Settings {
 }
 
 fn unknown(key: &str) -> Error {
-    Error::unsupported(format!("unknown setting `index.{key}`; see schema/index.json for those that are supported"))
+    known_settings::unknown(key)
 }
 
 /// Dotted paths to what is no object; an empty object stays, as it may define something by its name alone.

@@ -3,6 +3,8 @@
 //! [`read`] checks what a user wrote; [`types`] and [`vectors`] hold the parameters; [`templates`] the dynamic templates. What
 //! serde writes is what Elasticsearch prints: defaults left out, fields by name.
 
+pub mod merge;
+mod print;
 mod read;
 pub mod templates;
 pub mod types;
@@ -27,6 +29,8 @@ pub use self::vectors::{
 };
 use super::settings::one_or_many;
 use crate::error::Result;
+
+pub(crate) use self::read::{RESERVED_NAMES, field as read_field};
 
 /// Fields by name, in the order in which they were written.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -15,6 +15,26 @@ const EXCEPTION: &str = "mapper_parsing_exception";
 /// The deepest object (`index.mapping.depth.limit`).
 const MAX_DEPTH: usize = 20;
 
+/// Names that a document's own field cannot have: Elasticsearch's and the engine's.
+pub(crate) const RESERVED_NAMES: &[&str] = &[
+    "_id",
+    "_index",
+    "_source",
+    "_routing",
+    "_ignored",
+    "_ignored_source",
+    "_seq_no",
+    "_primary_term",
+    "_version",
+    "_nested_path",
+    "_field_names",
+    "_doc_count",
+    "_tier",
+    "_type",
+    "_root_id",
+    "_hash",
+];
+
 /// Types of Elasticsearch that this engine does not have.
 const UNSUPPORTED_TYPES: &[&str] = &[
     "aggregate_metric_double",
@@ -209,18 +229,17 @@ pub(super) fn properties(prefix: &str, value: &Value, depth: usize) -> Result<Pr
             let error = Error::invalid_input(reason.clone()).as_exception("illegal_argument_exception", reason);
             return Err(error.in_field(path));
         }
-        if name.is_empty() || name.split('.').any(str::is_empty) || (prefix.is_empty() && name.starts_with('_')) {
-            let reason = match name.as_str() {
-                "" => "field name cannot be an empty string".to_string(),
-                "_id" | "_source" | "_routing" | "_index" | "_seq_no" | "_version" | "_ignored" => {
-                    format!("Field [{name}] is defined more than once")
-                }
-                _ => format!("field name [{name}] must not begin with `_` nor have an empty part"),
+        let is_reserved = prefix.is_empty() && RESERVED_NAMES.contains(&name.as_str());
+        if is_reserved || name.split('.').any(|part| part.trim().is_empty()) {
+            let reason = if is_reserved {
+                format!("Field [{name}] is defined more than once")
+            } else {
+                "field name cannot be an empty string".to_string()
             };
-            let error = Error::invalid_input("a field's name must not be empty nor begin with `_`");
+            let error = Error::invalid_input("a field's name must not be empty nor one of the engine's own");
             return Err(error.as_exception(EXCEPTION, reason).in_field(path));
         }
-        let mapping = field(&path, body, depth)?;
+        let mapping = field_at(&path, body, depth)?;
         place(&mut properties, name, mapping).map_err(|error| error.in_field(path))?;
     }
     Ok(properties)
@@ -251,7 +270,11 @@ fn place(properties: &mut Properties, name: &str, mapping: FieldMapping) -> Resu
 }
 
 /// Reads one field's mapping; `path` is its dotted name.
-pub(crate) fn field(path: &str, body: &Value, depth: usize) -> Result<FieldMapping> {
+pub(crate) fn field(path: &str, body: &Value) -> Result<FieldMapping> {
+    field_at(path, body, 1 + path.matches('.').count())
+}
+
+fn field_at(path: &str, body: &Value, depth: usize) -> Result<FieldMapping> {
     let Some(map) = body.as_object() else {
         let reason = format!("Expected map for property [fields] on field [{path}] but got a class java.lang.String");
         return Err(Error::invalid_input("must be an object").as_exception(EXCEPTION, reason).in_field(path));
