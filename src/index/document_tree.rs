@@ -12,7 +12,7 @@ use super::values::Fault;
 use crate::error::{Error, Result};
 use crate::schema::IndexDefinition;
 use crate::schema::flatten::{FieldAlias, FieldKind};
-use crate::schema::mapping::{Dynamic, FieldMapping, Properties};
+use crate::schema::mapping::{Dynamic, FieldMapping, Properties, RESERVED_NAMES};
 
 /// The mapping as a document's walk needs it.
 #[derive(Debug, Clone)]
@@ -270,6 +270,12 @@ impl<'a> Walk<'a> {
     }
 
     fn unknown(&mut self, node: &Node, dynamic: Dynamic, name: &str, value: &Value) -> Result<()> {
+        if node.path.is_empty() && RESERVED_NAMES.contains(&name) {
+            let reason = format!(
+                "Field [{name}] is a metadata field and cannot be added inside a document. Use the index API request parameters."
+            );
+            return Err(self.refuse(value, name, "document_parsing_exception", &reason));
+        }
         match dynamic {
             Dynamic::False => Ok(()),
             Dynamic::Strict => {

@@ -454,7 +454,7 @@ fn check_extends(old: &IndexDefinition, new: &IndexDefinition) -> Result<()> {
                     Error::conflict("is missing from the new mapping; a field cannot be removed").in_field(field.path)
                 );
             }
-            Some(found) if found.kind != field.kind => {
+            Some(found) if !found.may_replace(&field) => {
                 let text =
                     "has another type or other parameters in the new mapping; index into a new folder to change them";
                 return Err(Error::new(ErrorKind::Conflict, text).in_field(field.path));

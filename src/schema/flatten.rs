@@ -294,6 +294,70 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Whether documents that were written with `old` in place of this field are as this field would have them, as far as the index
+    /// keeps them: they may differ in what queries do, in what is refused or left out, and in what the first document completes.
+    pub(crate) fn may_replace(&self, old: &Field) -> bool {
+        self.nested == old.nested && self.included_in == old.included_in && self.kind.kept() == old.kind.kept_as(&self.kind)
+    }
+}
+
+impl FieldKind {
+    /// Itself without what may change.
+    fn kept(&self) -> FieldKind {
+        let mut kept = self.clone();
+        match &mut kept {
+            FieldKind::Text(text) => {
+                text.search_analyzer.clear();
+                text.search_quote_analyzer.clear();
+                text.norms = true;
+                (text.k1, text.b) = (0.0, 0.0);
+            }
+            FieldKind::Keyword { ignore_above, split_queries_on_whitespace, bm25, .. } => {
+                *ignore_above = None;
+                *split_queries_on_whitespace = false;
+                *bm25 = (0.0, 0.0);
+            }
+            FieldKind::Integer { options, .. }
+            | FieldKind::Unsigned(options)
+            | FieldKind::Float { options, .. }
+            | FieldKind::Date { options, .. }
+            | FieldKind::TokenCount { options, .. }
+            | FieldKind::Ip(options) => {
+                options.coerce = true;
+                options.ignore_malformed = false;
+            }
+            FieldKind::Boolean { ignore_malformed, .. } => *ignore_malformed = false,
+            FieldKind::Flattened(flattened) => {
+                flattened.ignore_above = None;
+                flattened.depth_limit = 0;
+                flattened.split_queries_on_whitespace = false;
+                flattened.bm25 = (0.0, 0.0);
+            }
+            FieldKind::SemanticText(semantic) => semantic.chunking = None,
+            FieldKind::RankFeature { .. }
+            | FieldKind::RankFeatures { .. }
+            | FieldKind::Binary
+            | FieldKind::DenseVector(_) => {}
+        }
+        kept
+    }
+
+    /// As [`FieldKind::kept`], completed as `new` is.
+    fn kept_as(&self, new: &FieldKind) -> FieldKind {
+        let mut kept = self.kept();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is completed by a document")]
+        match (&mut kept, new) {
+            (FieldKind::DenseVector(old), FieldKind::DenseVector(new)) if old.dims.is_none() => *old = *new,
+            (FieldKind::Keyword { constant: old @ Some(None), .. }, FieldKind::Keyword { constant: new, .. }) => {
+                old.clone_from(new);
+            }
+            _ => {}
+        }
+        kept
+    }
+}
+
 /// What a mapping has beside its fields.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Flattened {

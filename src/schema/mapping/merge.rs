@@ -75,6 +75,7 @@ fn merge_properties(prefix: &str, known: &mut Properties, more: &Properties) -> 
 }
 
 fn merge_field(path: &str, old: &mut FieldMapping, new: &FieldMapping) -> Result<()> {
+    let type_name = old.type_name();
     match (&mut *old, new) {
         (FieldMapping::Object(old), FieldMapping::Object(new)) => merge_object(path, old, new),
         (FieldMapping::Nested(old), FieldMapping::Nested(new)) => merge_nested(path, old, new),
@@ -89,11 +90,11 @@ fn merge_field(path: &str, old: &mut FieldMapping, new: &FieldMapping) -> Result
         }
         (_, FieldMapping::Object(_) | FieldMapping::Nested(_)) => {
             let name = if matches!(new, FieldMapping::Object(_)) { "ObjectMapper" } else { "NestedObjectMapper" };
-            Err(conflict(format!("mapper [{path}] cannot be changed from type [{}] to [{name}]", old.type_name())))
+            Err(conflict(format!("mapper [{path}] cannot be changed from type [{type_name}] to [{name}]")))
         }
-        _ if old.type_name() != new.type_name() => {
-            let (from, to) = (old.type_name(), new.type_name());
-            Err(conflict(format!("mapper [{path}] cannot be changed from type [{from}] to [{to}]")))
+        _ if type_name != new.type_name() => {
+            let to = new.type_name();
+            Err(conflict(format!("mapper [{path}] cannot be changed from type [{type_name}] to [{to}]")))
         }
         _ => merge_leaf(path, old, new),
     }
