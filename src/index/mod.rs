@@ -464,3 +464,6 @@ fn check_extends(old: &IndexDefinition, new: &IndexDefinition) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod nested_tests;
