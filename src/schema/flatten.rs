@@ -512,7 +512,7 @@ impl Walk<'_> {
             }
             FieldMapping::Keyword(keyword) | FieldMapping::Wildcard(keyword) => {
                 null_value = keyword.null_value.as_ref();
-                self.keyword(keyword)?
+                self.keyword(path, keyword)?
             }
             FieldMapping::ConstantKeyword(constant) => FieldKind::Keyword {
                 ignore_above: None,
@@ -721,10 +721,10 @@ impl Walk<'_> {
         Ok((analyzer, search, quote))
     }
 
-    fn keyword(&self, keyword: &KeywordMapping) -> Result<FieldKind> {
+    fn keyword(&self, path: &str, keyword: &KeywordMapping) -> Result<FieldKind> {
         let similarity = self.definition.settings.similarity(keyword.similarity.as_deref())?;
         if let Some(name) = &keyword.normalizer {
-            self.definition.check_normalizer(name)?;
+            self.definition.check_normalizer(name, last(path))?;
         }
         Ok(FieldKind::Keyword {
             ignore_above: keyword.ignore_above.map(|above| above as usize),
@@ -749,6 +749,10 @@ impl Walk<'_> {
             split_queries_on_whitespace: flattened.split_queries_on_whitespace.unwrap_or(false),
         }))
     }
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
 }
 
 fn integer(number: &NumberMapping, min: i64, max: i64) -> FieldKind {

@@ -171,11 +171,11 @@ impl IndexDefinition {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] when there is none.
-    pub(crate) fn check_normalizer(&self, name: &str) -> Result<()> {
+    pub(crate) fn check_normalizer(&self, name: &str, field: &str) -> Result<()> {
         if name == "lowercase" || self.settings.defines_normalizer(name) {
             return Ok(());
         }
-        let reason = format!("normalizer [{name}] not found");
+        let reason = format!("normalizer [{name}] not found for field [{field}]");
         Err(Error::unsupported(reason.clone()).as_exception("mapper_parsing_exception", reason))
     }
 }

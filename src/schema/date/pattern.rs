@@ -91,9 +91,7 @@ impl Pattern {
     /// As [`Pattern::java`], but numbers may have fewer digits, and what is printed is `printed`.
     pub(super) fn built_in(read: &str, printed: &str, is_strict: bool) -> Option<Self> {
         let mut read = Self::java(read).ok()?;
-        if !is_strict {
-            loosen(&mut read.items);
-        }
+        loosen(&mut read.items, is_strict);
         Some(Self { items: read.items, printed: Some(Self::java(printed).ok()?.items) })
     }
 
@@ -111,19 +109,21 @@ impl Pattern {
     }
 }
 
-fn loosen(items: &mut [Item]) {
+/// Takes fractions of up to nine digits and, but for the strict formats, numbers of fewer digits.
+fn loosen(items: &mut [Item], is_strict: bool) {
     for item in items {
         match item {
-            Item::Number(_, least, most) => {
+            Item::Number(_, least, most) if !is_strict => {
                 *least = 1;
                 *most = (*most).max(2);
             }
             Item::Fraction(least, most, _) => {
-                *least = 1;
+                *least = if is_strict { 3 } else { 1 };
                 *most = 9;
             }
-            Item::Optional(inner) => loosen(inner),
-            Item::Literal(_)
+            Item::Optional(inner) => loosen(inner, is_strict),
+            Item::Number(..)
+            | Item::Literal(_)
             | Item::ShortYear(_)
             | Item::MonthName(_)
             | Item::DayName(_)
@@ -201,7 +201,7 @@ fn part(letter: char, count: usize) -> Result<Item, String> {
         ('y' | 'u', 2) => Ok(Item::ShortYear(Part::Year)),
         ('Y', 2) => Ok(Item::ShortYear(Part::WeekYear)),
         ('y' | 'u', _) => Ok(Item::Number(Part::Year, count, 9)),
-        ('Y' | 'x', _) if letter == 'Y' => Ok(Item::Number(Part::WeekYear, count, 9)),
+        ('Y', _) => Ok(Item::Number(Part::WeekYear, count, 9)),
         ('M' | 'L', 3) => Ok(Item::MonthName(false)),
         ('M' | 'L', 4) => Ok(Item::MonthName(true)),
         ('M' | 'L', _) => number(Part::Month, 2),
@@ -254,9 +254,9 @@ fn parse_items(items: &[Item], rest: &mut Cursor<'_>, parts: &mut Parts) -> Opti
                 };
                 let is_year = matches!(part, Part::Year | Part::WeekYear);
                 let negative = is_year && rest.take(b'-');
-                if is_year && !negative && *least >= 4 {
-                    rest.take(b'+');
-                }
+                let signed = negative || (is_year && *least >= 4 && rest.take(b'+'));
+                // Years of more than four digits have a sign.
+                let most = if is_year && *least >= 4 && !signed { *least } else { most };
                 let number = rest.number(*least, most)?;
                 set(*part, if negative { -number } else { number }, parts)?;
             }

@@ -352,3 +352,6 @@ impl Mappings {
         &mut self.properties
     }
 }
+
+#[cfg(test)]
+mod tests;

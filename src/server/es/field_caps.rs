@@ -1,6 +1,6 @@
 //! `_field_caps`: which fields there are over several indices, and what can be done with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::filter_path::matches;
 use super::targets::{read_options, resolve};
-use super::{Body, EsError, EsResponse, EsResult, Params, mappings};
+use super::{Body, EsError, EsResponse, EsResult, Params};
+use crate::schema::IndexDefinition;
+use crate::schema::field_caps::FieldCaps;
 use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
 
@@ -27,20 +29,8 @@ struct Capability {
     is_aggregatable: bool,
     is_parent: bool,
     is_multi_field: bool,
+    meta: Option<BTreeMap<String, String>>,
 }
-
-/// The fields that every document has; name, type, searchable, aggregatable.
-const METADATA: [(&str, &str, bool, bool); 9] = [
-    ("_id", "_id", true, false),
-    ("_index", "_index", true, true),
-    ("_routing", "_routing", true, false),
-    ("_source", "_source", false, false),
-    ("_seq_no", "_seq_no", true, true),
-    ("_version", "_version", false, true),
-    ("_field_names", "_field_names", true, false),
-    ("_ignored", "_ignored", true, true),
-    ("_nested_path", "_nested_path", true, false),
-];
 
 async fn tell(
     State(app): State<Arc<AppState>>,
@@ -63,8 +53,7 @@ async fn tell(
             let target = target.map_or_else(|| "_all".to_string(), |Path(target)| target);
             let mut told: Vec<(String, BTreeMap<String, Capability>)> = Vec::new();
             for index in resolve(&app, &target, options)? {
-                let mapping = mappings::tell(&index)?;
-                let mut fields = of_mapping(&mapping);
+                let mut fields = of_definition(&index.shard()?.definition())?;
                 fields.retain(|path, capability| {
                     wanted.iter().any(|pattern| matches(pattern, path)) && passes(capability, &filters, &types)
                 });
@@ -125,79 +114,20 @@ fn passes(capability: &Capability, filters: &[String], types: &[String]) -> bool
 }
 
 /// The fields of a mapping, by path, with those that every document has.
-fn of_mapping(mapping: &Value) -> BTreeMap<String, Capability> {
-    let metadata = METADATA.iter().map(|(name, kind, is_searchable, is_aggregatable)| {
+fn of_definition(definition: &IndexDefinition) -> crate::Result<BTreeMap<String, Capability>> {
+    let capability = |caps: FieldCaps| {
         let capability = Capability {
-            kind: (*kind).to_string(),
-            is_metadata: true,
-            is_searchable: *is_searchable,
-            is_aggregatable: *is_aggregatable,
-            is_parent: false,
-            is_multi_field: false,
+            kind: caps.kind.to_string(),
+            is_metadata: caps.metadata_field,
+            is_searchable: caps.searchable,
+            is_aggregatable: caps.aggregatable,
+            is_parent: matches!(caps.kind, "object" | "nested"),
+            is_multi_field: caps.is_multi_field,
+            meta: caps.meta,
         };
-        ((*name).to_string(), capability)
-    });
-    let mut fields: BTreeMap<String, Capability> = metadata.collect();
-    let mut aliases = Vec::new();
-    walk("", mapping.get("properties"), false, &mut fields, &mut aliases);
-    for (path, target) in aliases {
-        if let Some(capability) = fields.get(&target).cloned() {
-            fields.insert(path, capability);
-        }
-    }
-    fields
-}
-
-fn walk(
-    path: &str,
-    properties: Option<&Value>,
-    is_multi_field: bool,
-    fields: &mut BTreeMap<String, Capability>,
-    aliases: &mut Vec<(String, String)>,
-) {
-    for (name, field) in properties.and_then(Value::as_object).into_iter().flatten() {
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        let kind = field.get("type").and_then(Value::as_str).unwrap_or("object");
-        if kind == "alias" {
-            aliases.push((path, field.get("path").and_then(Value::as_str).unwrap_or_default().to_string()));
-            continue;
-        }
-        let is_on = |parameter: &str| match field.get(parameter) {
-            Some(Value::Bool(flag)) => *flag,
-            Some(Value::String(text)) => text != "false",
-            _ => true,
-        };
-        let (kind, is_searchable, is_aggregatable) = match kind {
-            "object" | "nested" => (kind, false, false),
-            "text" => {
-                let has_field_data =
-                    field.get("fielddata").is_some_and(|value| value == &json!(true) || value == "true");
-                ("text", is_on("index"), has_field_data)
-            }
-            "semantic_text" => ("text", true, false),
-            "search_as_you_type" => (kind, is_on("index"), false),
-            "constant_keyword" => ("keyword", true, true),
-            "wildcard" => ("keyword", true, true),
-            "flattened" => (kind, is_on("index"), is_on("doc_values")),
-            "rank_feature" | "rank_features" => (kind, true, false),
-            "dense_vector" => (kind, is_on("index"), false),
-            "binary" => (kind, false, is_on("doc_values") && field.get("doc_values").is_some()),
-            // Numbers, dates, keywords, booleans, addresses: a column alone can be searched, slowly.
-            other => (other, is_on("index") || is_on("doc_values"), is_on("doc_values")),
-        };
-        let is_parent = matches!(kind, "object" | "nested");
-        let capability = Capability {
-            kind: kind.to_string(),
-            is_metadata: false,
-            is_searchable,
-            is_aggregatable,
-            is_parent,
-            is_multi_field,
-        };
-        fields.insert(path.clone(), capability);
-        walk(&path, field.get("properties"), is_multi_field, fields, aliases);
-        walk(&path, field.get("fields"), true, fields, aliases);
-    }
+        (caps.path, capability)
+    };
+    Ok(definition.field_caps()?.into_iter().map(capability).collect())
 }
 
 fn join(told: &[(String, BTreeMap<String, Capability>)], include_unmapped: bool) -> Value {
@@ -257,6 +187,14 @@ fn print(kind: &str, indices: &[(&str, Option<&Capability>)], has_conflict: bool
             object.insert(name.to_string(), json!(lacking));
         }
     }
+    // Notes of the user's: under each name, the values that the indices have.
+    let mut meta: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in indices.iter().filter_map(|(_, one)| one.as_ref()?.meta.as_ref()).flatten() {
+        meta.entry(name).or_default().insert(value);
+    }
+    if !meta.is_empty() {
+        object.insert("meta".to_string(), json!(meta));
+    }
     printed
 }
 
@@ -265,7 +203,8 @@ mod tests {
     use super::*;
 
     fn fields(mapping: Value) -> BTreeMap<String, Capability> {
-        let mut fields = of_mapping(&mapping);
+        let definition = IndexDefinition::from_value(&json!({"mappings": mapping})).unwrap();
+        let mut fields = of_definition(&definition).unwrap();
         fields.retain(|_, capability| !capability.is_metadata);
         fields
     }
@@ -275,7 +214,7 @@ mod tests {
         let one = fields(json!({"properties": {
             "title": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
             "year": {"type": "integer"}, "name": {"type": "alias", "path": "title.raw"},
-            "notes": {"type": "nested", "properties": {"text": {"type": "semantic_text"}}}}}));
+            "notes": {"type": "nested", "properties": {"text": {"type": "text", "meta": {"unit": "word"}}}}}}));
         let other = fields(json!({"properties": {"year": {"type": "keyword"}, "title": {"type": "text"}}}));
         let joined = join(&[("a".to_string(), one), ("b".to_string(), other)], true);
         let of = |pointer: &str| joined.pointer(&format!("/fields/{pointer}")).cloned().unwrap_or_default();
@@ -287,7 +226,7 @@ mod tests {
         assert_eq!(of("year/keyword/indices"), json!(["b"]));
         assert_eq!(of("name/keyword/aggregatable"), json!(true));
         assert_eq!(of("notes/nested/searchable"), json!(false));
-        assert_eq!(of("notes.text/text/type"), json!("text"));
+        assert_eq!(of("notes.text/text/meta"), json!({"unit": ["word"]}));
         assert_eq!(of("title.raw/unmapped/indices"), json!(["b"]));
         assert_eq!(joined["indices"], json!(["a", "b"]));
     }

@@ -34,31 +34,32 @@ pub(super) fn read_definition(mut body: Map<String, Value>) -> EsResult<IndexDef
     if body.get("mappings").is_some_and(Value::is_null) {
         body.shift_remove("mappings");
     }
-    IndexDefinition::from_value(&Value::Object(body)).map_err(refused_mapping)
+    let definition = IndexDefinition::from_value(&Value::Object(body)).map_err(refused_mapping)?;
+    definition.check_limits()?;
+    Ok(definition)
 }
 
 /// What Elasticsearch says of a mapping that cannot be had.
 fn refused_mapping(error: Error) -> EsError {
-    match error.kind() {
-        ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::InvalidPlan => {
-            EsError::new(400, "mapper_parsing_exception", format!("Failed to parse mapping: {error}"))
+    let reason = match error.exception() {
+        Some(exception) if exception.kind == "mapper_parsing_exception" => exception.reason.clone(),
+        Some(_) => return error.into(),
+        None if matches!(
+            error.kind(),
+            ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::InvalidPlan
+        ) =>
+        {
+            error.to_string()
         }
-        ErrorKind::NotFound
-        | ErrorKind::Conflict
-        | ErrorKind::Model
-        | ErrorKind::ModelMismatch
-        | ErrorKind::Corrupt
-        | ErrorKind::Busy
-        | ErrorKind::Io
-        | ErrorKind::Interrupted
-        | ErrorKind::Internal => error.into(),
-    }
+        None => return error.into(),
+    };
+    let cause = EsError::new(400, "mapper_parsing_exception", reason.clone());
+    EsError::new(400, "mapper_parsing_exception", format!("Failed to parse mapping: {reason}")).caused_by(cause)
 }
 
 /// The mapping of an index, as it was given.
 pub(super) fn tell(index: &IndexHandle) -> EsResult<Value> {
-    let definition = index.shard()?.definition();
-    serde_json::to_value(&definition.mappings).map_err(|error| EsError::new(500, "exception", error.to_string()))
+    Ok(index.shard()?.definition().mappings.to_value())
 }
 
 async fn tell_all(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsResponse> {
@@ -99,71 +100,23 @@ async fn grow(
     params.bool("write_index_only")?;
     params.accept(&["timeout", "master_timeout"]);
     params.finish()?;
-    let body = body.required_object()?;
+    let body = Value::Object(body.required_object()?);
     app.manage({
         let app = app.clone();
         move || {
             let found = resolve(&app, &index, options)?;
             // All or none, as far as the mapping itself goes.
             for index in &found {
-                grown(&index.shard()?.definition(), &body).map_err(refused_mapping)?;
+                index.shard()?.definition().merged_with(&body).map_err(refused_mapping)?;
             }
             for index in &found {
-                index.shard()?.put_mapping(|current| grown(current, &body)).map_err(refused_mapping)?;
+                index.shard()?.put_mapping(|current| current.merged_with(&body)).map_err(refused_mapping)?;
             }
             Ok(())
         }
     })
     .await?;
     Ok(EsResponse::acknowledged())
-}
-
-/// The definition with what a mapping adds to it.
-fn grown(current: &IndexDefinition, body: &Map<String, Value>) -> crate::Result<IndexDefinition> {
-    let internal = |error: serde_json::Error| Error::internal(error.to_string());
-    let mut definition = serde_json::to_value(current).map_err(internal)?;
-    let mappings = definition.as_object_mut().map(|object| object.entry("mappings").or_insert_with(|| json!({})));
-    if let Some(Value::Object(mappings)) = mappings {
-        for (part, value) in body {
-            match (part.as_str(), mappings.get_mut(part), value) {
-                ("properties", Some(Value::Object(known)), Value::Object(more)) => add_fields("", known, more)?,
-                _ => {
-                    mappings.insert(part.clone(), value.clone());
-                }
-            }
-        }
-    }
-    IndexDefinition::from_value(&definition)
-}
-
-/// Adds fields below `path`; a field that is there already gets the parameters that are given, and keeps its type.
-fn add_fields(path: &str, known: &mut Map<String, Value>, more: &Map<String, Value>) -> crate::Result<()> {
-    for (name, new) in more {
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        let (Some(Value::Object(old)), Value::Object(new)) = (known.get_mut(name), new) else {
-            known.insert(name.clone(), new.clone());
-            continue;
-        };
-        let kind = |field: &Map<String, Value>| match field.get("type") {
-            Some(Value::String(kind)) => kind.clone(),
-            _ => "object".to_string(),
-        };
-        let says_type = new.contains_key("type") || new.contains_key("properties");
-        if says_type && kind(old) != kind(new) {
-            let text = format!("mapper [{path}] cannot be changed from type [{}] to [{}]", kind(old), kind(new));
-            return Err(Error::conflict(text));
-        }
-        for (parameter, value) in new {
-            match (parameter.as_str(), old.get_mut(parameter), value) {
-                ("properties", Some(Value::Object(known)), Value::Object(more)) => add_fields(&path, known, more)?,
-                ("fields", Some(Value::Object(known)), Value::Object(more)) => add_fields(&path, known, more)?,
-                _ => {
-                    old.insert(parameter.clone(), value.clone());
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn fields_of_all(
@@ -223,31 +176,18 @@ fn find_fields(path: &str, properties: Option<&Value>, patterns: &[&str], found:
 mod tests {
     use super::*;
 
-    fn object(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
-    }
-
     #[test]
-    fn a_mapping_grows_and_never_changes_a_type() {
-        let start = json!({"mappings": {"properties": {"title": {"type": "text"}, "author": {"properties": {"name": {"type": "keyword"}}}}}});
-        let current = read_definition(object(start)).unwrap();
-        let more = json!({"properties": {"year": {"type": "integer"}, "title": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
-            "author": {"properties": {"born": {"type": "date"}}}}});
-        let grown_twice = grown(&grown(&current, &object(more.clone())).unwrap(), &object(more)).unwrap();
-        let told = serde_json::to_value(&grown_twice.mappings).unwrap();
-        for pointer in [
-            "/properties/year",
-            "/properties/title/fields/raw",
-            "/properties/author/properties/born",
-            "/properties/author/properties/name",
-        ] {
-            assert!(told.pointer(pointer).is_some(), "{pointer} is not in {told}");
-        }
-        let changed = object(json!({"properties": {"author": {"properties": {"name": {"type": "text"}}}}}));
-        let error = grown(&current, &changed).unwrap_err();
-        assert_eq!(error.to_string(), "mapper [author.name] cannot be changed from type [keyword] to [text]");
-        let unknown = object(json!({"properties": {"place": {"type": "wormhole"}}}));
-        assert_eq!(refused_mapping(grown(&current, &unknown).unwrap_err()).kind, "mapper_parsing_exception");
+    fn a_mapping_that_cannot_be_had_is_told_as_elasticsearch_tells_it() {
+        let body = json!({"mappings": {"properties": {"place": {"type": "wormhole"}}}});
+        let error = read_definition(body.as_object().unwrap().clone()).unwrap_err();
+        assert_eq!(error.kind, "mapper_parsing_exception");
+        let reason = "Failed to parse mapping: No handler for type [wormhole] declared on field [place]";
+        assert_eq!(error.reason, reason);
+        let current = read_definition(json!({"mappings": {"properties": {"a": {"type": "keyword"}}}}).as_object().unwrap().clone());
+        let changed = current.unwrap().merged_with(&json!({"properties": {"a": {"type": "text"}}})).unwrap_err();
+        let error = refused_mapping(changed);
+        assert_eq!(error.kind, "illegal_argument_exception");
+        assert_eq!(error.reason, "mapper [a] cannot be changed from type [keyword] to [text]");
     }
 
     #[test]
