@@ -15,14 +15,16 @@ use tantivy::schema::{
 use super::columns::{HASH_FIELD, ID_FIELD};
 use super::dense::{Element, IndexKind, Similarity, VECTOR_FIELD_TYPE, VectorFieldParams};
 use super::document_tree::DocumentTree;
-use super::lexical::encoded_tokens::ENCODED_TOKENS_TOKENIZER;
+use super::lexical::encoded_tokens::{ENCODED_TOKENS_TOKENIZER, WITHOUT_NORMS_TOKENIZER};
 use super::lexical::fields::{EngineFields, FieldExtra};
 use super::lexical::{self, Analyzer, Analyzers, Bm25Params, FieldTable, LexicalField};
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::models::ModelFingerprint;
 use crate::schema::flatten::{self, FieldKind, FlattenedField, NumberField, TextShape, VectorField};
-use crate::schema::mapping::{ElementType, SourceMapping, VectorIndexKind, VectorIndexOptions, VectorSimilarity};
+use crate::schema::mapping::{
+    ElementType, IndexOptions, SourceMapping, VectorIndexKind, VectorIndexOptions, VectorSimilarity,
+};
 use crate::schema::{self, IndexDefinition, source_filter};
 
 /// The stored field that holds a document as its user gave it.
@@ -119,10 +121,14 @@ fn field_entries(field: &schema::Field, models: &BTreeMap<String, ModelFingerpri
     let name = field.path.clone();
     Ok(match &field.kind {
         FieldKind::Text(text) if text.indexed => {
-            let indexing = TextFieldIndexing::default()
-                .set_tokenizer(ENCODED_TOKENS_TOKENIZER)
-                .set_index_option(IndexRecordOption::WithFreqsAndPositions)
-                .set_fieldnorms(false);
+            let tokenizer = if text.norms { ENCODED_TOKENS_TOKENIZER } else { WITHOUT_NORMS_TOKENIZER };
+            let record = match text.index_options {
+                IndexOptions::Docs => IndexRecordOption::Basic,
+                IndexOptions::Freqs => IndexRecordOption::WithFreqs,
+                IndexOptions::Positions | IndexOptions::Offsets => IndexRecordOption::WithFreqsAndPositions,
+            };
+            let indexing =
+                TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(record).set_fieldnorms(false);
             vec![FieldEntry::new_text(name, TextOptions::default().set_indexing_options(indexing))]
         }
         FieldKind::Text(_) | FieldKind::Binary => Vec::new(),

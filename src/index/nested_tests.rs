@@ -42,8 +42,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn source(inner: &[u8]) -> serde_json::Map<String, Value> {
-    let objects: Vec<Value> =
-        inner.iter().enumerate().map(|(n, count)| json!({"n": n, "m": vec![json!({"k": "x"}); usize::from(*count)]})).collect();
+    let objects: Vec<Value> = inner
+        .iter()
+        .enumerate()
+        .map(|(n, count)| json!({"n": n, "m": vec![json!({"k": "x"}); usize::from(*count)]}))
+        .collect();
     json!({"t": "words", "o": objects}).as_object().unwrap().clone()
 }
 

@@ -225,7 +225,7 @@ pub(crate) fn float(value: &Value, options: NumberField) -> Result<Option<f64>, 
     };
     let cause = match number {
         Some(number) if number.is_finite() => return Ok(Some(number)),
-        Some(number) => format!("[double] supports only finite values, but got [{number}]"),
+        Some(number) => format!("[double] supports only finite values, but got [{number:?}]"),
         None => format!("For input string: \"{}\"", preview(value)),
     };
     Err(Fault::new("a finite number", value, cause))
@@ -241,7 +241,7 @@ pub(crate) fn rounded(
     if rounded.is_finite() {
         return Ok(rounded);
     }
-    let cause = format!("[{type_name}] supports only finite values, but got [{number}]");
+    let cause = format!("[{type_name}] supports only finite values, but got [{number:?}]");
     Err(Fault::out_of_range(number, &format!("a number that fits type {type_name}"), cause))
 }
 

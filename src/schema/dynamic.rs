@@ -125,7 +125,11 @@ impl Growth<'_> {
                 Dynamic::True if !has_content(value) => return Ok(()),
                 Dynamic::True => {
                     let object = self.from_template(&path, first, "object", "object")?;
-                    self.add(properties, first, object.unwrap_or_else(|| FieldMapping::Object(ObjectMapping::default())));
+                    self.add(
+                        properties,
+                        first,
+                        object.unwrap_or_else(|| FieldMapping::Object(ObjectMapping::default())),
+                    );
                 }
             }
         }
@@ -370,8 +374,11 @@ mod tests {
             (json!({"a": 1}), json!({"properties": {"a": {"type": "long"}}})),
             (json!({}), json!({"type": "object"})),
             (json!([{"a": 1}, {"b": true}]), json!({"properties": {"a": {"type": "long"}, "b": {"type": "boolean"}}})),
-            (json!(vec![0.5; 128]), json!({"type": "dense_vector", "dims": 128, "index": true, "similarity": "cosine",
-                "index_options": {"type": "int8_hnsw", "m": 16, "ef_construction": 100}})),
+            (
+                json!(vec![0.5; 128]),
+                json!({"type": "dense_vector", "dims": 128, "index": true, "similarity": "cosine",
+                "index_options": {"type": "int8_hnsw", "m": 16, "ef_construction": 100}}),
+            ),
             (json!(vec![0.5; 127]), json!({"type": "float"})),
             (json!(vec![1; 128]), json!({"type": "long"})),
         ];
@@ -400,10 +407,7 @@ mod tests {
         let strict = grow(json!({"dynamic": "strict"}), &[json!({"f": 1})]).unwrap_err();
         let exception = strict.exception().unwrap();
         assert_eq!(exception.kind, "strict_dynamic_mapping_exception");
-        assert_eq!(
-            exception.reason,
-            "mapping set to strict, dynamic introduction of [f] within [_doc] is not allowed"
-        );
+        assert_eq!(exception.reason, "mapping set to strict, dynamic introduction of [f] within [_doc] is not allowed");
         let inner = json!({"properties": {"o": {"type": "object", "dynamic": "strict"}}});
         let error = grow(inner, &[json!({"o": {"f": 1}})]).unwrap_err();
         assert!(error.exception().unwrap().reason.contains("[f] within [o]"));
@@ -412,7 +416,8 @@ mod tests {
         let found = grow(json!({"numeric_detection": true}), &[json!({"l": "1", "d": "1.5", "s": "x"})]).unwrap();
         assert_eq!(found.pointer("/properties/l/type"), Some(&json!("long")));
         assert_eq!(found.pointer("/properties/d/type"), Some(&json!("float")));
-        let found = grow(json!({"dynamic_date_formats": ["MM/dd/yyyy"]}), &[json!({"f": "09/25/2015", "g": "2024-05-01"})]);
+        let found =
+            grow(json!({"dynamic_date_formats": ["MM/dd/yyyy"]}), &[json!({"f": "09/25/2015", "g": "2024-05-01"})]);
         let found = found.unwrap();
         assert_eq!(found.pointer("/properties/f"), Some(&json!({"type": "date", "format": "MM/dd/yyyy"})));
         assert_eq!(found.pointer("/properties/g/type"), Some(&json!("text")));

@@ -51,16 +51,19 @@ impl IndexDefinition {
         let flattened = self.flattened()?;
         let mut caps: BTreeMap<String, FieldCaps> = BTreeMap::new();
         for (path, kind, searchable, aggregatable) in METADATA {
-            caps.insert((*path).to_string(), FieldCaps {
-                path: (*path).to_string(),
-                kind,
-                searchable: *searchable,
-                aggregatable: *aggregatable,
-                metadata_field: true,
-                meta: None,
-                is_multi_field: false,
-                nested: None,
-            });
+            caps.insert(
+                (*path).to_string(),
+                FieldCaps {
+                    path: (*path).to_string(),
+                    kind,
+                    searchable: *searchable,
+                    aggregatable: *aggregatable,
+                    metadata_field: true,
+                    meta: None,
+                    is_multi_field: false,
+                    nested: None,
+                },
+            );
         }
         for field in &flattened.fields {
             caps.insert(field.path.clone(), of(field, &field.path));
@@ -72,16 +75,19 @@ impl IndexDefinition {
         }
         for path in &flattened.objects {
             let is_nested = flattened.nested.contains(path);
-            caps.insert(path.clone(), FieldCaps {
-                path: path.clone(),
-                kind: if is_nested { "nested" } else { "object" },
-                searchable: false,
-                aggregatable: false,
-                metadata_field: false,
-                meta: None,
-                is_multi_field: false,
-                nested: None,
-            });
+            caps.insert(
+                path.clone(),
+                FieldCaps {
+                    path: path.clone(),
+                    kind: if is_nested { "nested" } else { "object" },
+                    searchable: false,
+                    aggregatable: false,
+                    metadata_field: false,
+                    meta: None,
+                    is_multi_field: false,
+                    nested: None,
+                },
+            );
         }
         Ok(caps.into_values().collect())
     }

@@ -298,7 +298,9 @@ impl Field {
     /// Whether documents that were written with `old` in place of this field are as this field would have them, as far as the index
     /// keeps them: they may differ in what queries do, in what is refused or left out, and in what the first document completes.
     pub(crate) fn may_replace(&self, old: &Field) -> bool {
-        self.nested == old.nested && self.included_in == old.included_in && self.kind.kept() == old.kind.kept_as(&self.kind)
+        self.nested == old.nested
+            && self.included_in == old.included_in
+            && self.kind.kept() == old.kind.kept_as(&self.kind)
     }
 }
 

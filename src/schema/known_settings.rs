@@ -130,9 +130,11 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Option<String>> {
         Value::Null => return Ok(None),
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(values) => {
-            values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string)).collect::<Vec<_>>().join(",")
-        }
+        Value::Array(values) => values
+            .iter()
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string))
+            .collect::<Vec<_>>()
+            .join(","),
         Value::Object(_) => return Err(unknown(key)),
     };
     let wrong = |why: &str| {
@@ -155,7 +157,9 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Option<String>> {
             );
             return Err(Error::invalid_input(reason.clone()).as_exception("illegal_argument_exception", reason));
         }
-        Form::Bytes if !has_unit(&text.to_ascii_lowercase(), &["b", "kb", "k", "mb", "m", "gb", "g", "tb", "t", "pb"]) => {
+        Form::Bytes
+            if !has_unit(&text.to_ascii_lowercase(), &["b", "kb", "k", "mb", "m", "gb", "g", "tb", "t", "pb"]) =>
+        {
             let reason = format!(
                 "failed to parse setting [index.{key}] with value [{text}] as a size in bytes: unit is missing or unrecognized"
             );
@@ -182,7 +186,8 @@ fn has_unit(text: &str, units: &[&str]) -> bool {
 
 /// The error of a setting that there is not.
 pub(super) fn unknown(key: &str) -> Error {
-    let names = KNOWN.iter().map(|(name, _)| *name).chain(["number_of_shards", "number_of_replicas", "refresh_interval"]);
+    let names =
+        KNOWN.iter().map(|(name, _)| *name).chain(["number_of_shards", "number_of_replicas", "refresh_interval"]);
     let near = names.filter(|name| distance(name, key) <= 2).min_by_key(|name| distance(name, key));
     let reason = match near {
         Some(name) => format!("unknown setting [index.{key}] did you mean [index.{name}]?"),
@@ -250,9 +255,10 @@ mod tests {
 
     #[test]
     fn known_settings_are_kept_as_texts() {
-        let settings = Settings::from_value(&json!({"index": {"max_result_window": 20000, "translog": {"durability": "ASYNC",
+        let settings =
+            Settings::from_value(&json!({"index": {"max_result_window": 20000, "translog": {"durability": "ASYNC",
             "sync_interval": "10s"}, "blocks.write": true, "routing.allocation.include._tier_preference": "data_hot"}}))
-        .unwrap();
+            .unwrap();
         assert_eq!(settings.other("max_result_window"), Some("20000"));
         assert_eq!(settings.other("translog.durability"), Some("ASYNC"));
         assert_eq!(settings.other("blocks.write"), Some("true"));
@@ -265,15 +271,33 @@ mod tests {
     #[test]
     fn others_are_refused_in_elasticsearchs_words() {
         let cases = [
-            (json!({"colour": "red"}), "unknown setting [index.colour] please check that any required plugins are installed, or \
-                check the breaking changes documentation for removed settings"),
-            (json!({"max_result_windw": 1}), "unknown setting [index.max_result_windw] did you mean [index.max_result_window]?"),
-            (json!({"max_result_window": 0}), "Failed to parse value [0] for setting [index.max_result_window] must be >= 1"),
-            (json!({"max_result_window": "many"}), "Failed to parse value [many] for setting [index.max_result_window]"),
+            (
+                json!({"colour": "red"}),
+                "unknown setting [index.colour] please check that any required plugins are installed, or \
+                check the breaking changes documentation for removed settings",
+            ),
+            (
+                json!({"max_result_windw": 1}),
+                "unknown setting [index.max_result_windw] did you mean [index.max_result_window]?",
+            ),
+            (
+                json!({"max_result_window": 0}),
+                "Failed to parse value [0] for setting [index.max_result_window] must be >= 1",
+            ),
+            (
+                json!({"max_result_window": "many"}),
+                "Failed to parse value [many] for setting [index.max_result_window]",
+            ),
             (json!({"blocks.write": "maybe"}), "Failed to parse value [maybe] as only [true] or [false] are allowed."),
-            (json!({"translog.sync_interval": "soon"}), "failed to parse setting [index.translog.sync_interval] with value [soon] as a \
-                time value: unit is missing or unrecognized"),
-            (json!({"default_pipeline": "mine"}), "setting [index.default_pipeline] cannot be [mine]; Bifocal supports [_none]"),
+            (
+                json!({"translog.sync_interval": "soon"}),
+                "failed to parse setting [index.translog.sync_interval] with value [soon] as a \
+                time value: unit is missing or unrecognized",
+            ),
+            (
+                json!({"default_pipeline": "mine"}),
+                "setting [index.default_pipeline] cannot be [mine]; Bifocal supports [_none]",
+            ),
         ];
         for (settings, reason) in cases {
             let error = Settings::from_value(&settings).unwrap_err();

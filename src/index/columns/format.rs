@@ -83,21 +83,39 @@ pub(super) struct ColumnsBuilder {
     pub(super) fields: Vec<FieldBuilder>,
 }
 
+/// What is counted of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// The tokens of analysed text.
+    Text {
+        /// The length is kept too.
+        has_norms: bool,
+    },
+    /// Different values.
+    Keyword,
+}
+
+impl Counted {
+    fn has_norms(self) -> bool {
+        self == Counted::Text { has_norms: true }
+    }
+}
+
 /// Collects one field.
 #[derive(Debug)]
 pub(super) struct FieldBuilder {
     pub(super) field: Field,
-    pub(super) has_norms: bool,
+    pub(super) counted: Counted,
     counts: Vec<u32>,
     lengths: Vec<u8>,
 }
 
 impl ColumnsBuilder {
-    /// For fields as (field, whether it has norms).
-    pub(super) fn new(fields: impl IntoIterator<Item = (Field, bool)>) -> Self {
+    /// For fields, each with what is counted of it.
+    pub(super) fn new(fields: impl IntoIterator<Item = (Field, Counted)>) -> Self {
         let fields = fields
             .into_iter()
-            .map(|(field, has_norms)| FieldBuilder { field, has_norms, counts: vec![], lengths: vec![] })
+            .map(|(field, counted)| FieldBuilder { field, counted, counts: vec![], lengths: vec![] })
             .collect();
         Self { id_offsets: vec![0], id_bytes: vec![], hashes: vec![], fields }
     }
@@ -135,7 +153,7 @@ impl ColumnsBuilder {
                 doc_count: field.counts.iter().filter(|&&count| count > 1).count() as u64,
                 sum_total_term_freq: field.counts.iter().map(|&count| u64::from(count.saturating_sub(1))).sum(),
                 counts: sections.section(field.counts.iter().flat_map(|count| count.to_le_bytes()))?,
-                lengths: match field.has_norms {
+                lengths: match field.counted.has_norms() {
                     true => Some(sections.section(field.lengths.iter().copied())?),
                     false => None,
                 },
@@ -155,7 +173,7 @@ impl FieldBuilder {
             FieldEntry::Present { num_tokens, length_byte } => (num_tokens.saturating_add(1), length_byte),
         };
         self.counts.push(count);
-        if self.has_norms {
+        if self.counted.has_norms() {
             self.lengths.push(length);
         }
     }

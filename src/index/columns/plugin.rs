@@ -8,10 +8,10 @@ use tantivy::index::{Segment, SegmentComponent};
 use tantivy::indexer::doc_id_mapping::DocIdMapping;
 use tantivy::plugin::{PluginMergeContext, PluginWriter, PluginWriterContext, SegmentPlugin};
 use tantivy::schema::document::ErasedDocument;
-use tantivy::schema::{Field, FieldType, IndexRecordOption, Schema, Value};
+use tantivy::schema::{Field, FieldType, Schema, Value};
 use tantivy::{DocId, TantivyDocument, TantivyError};
 
-use super::format::{ColumnsBuilder, FieldEntry};
+use super::format::{ColumnsBuilder, Counted, FieldEntry};
 use super::reader::ColumnsReader;
 use super::{EXTENSION, HASH_FIELD, ID_FIELD};
 use crate::error::{Error, ErrorKind};
@@ -19,9 +19,9 @@ use crate::index::lexical::encoded_tokens;
 
 /// The plugin; to be registered with every index at its creation and at every opening.
 ///
-/// Of a document it reads the text of [`ID_FIELD`], the u64 of [`HASH_FIELD`], and all other indexed text fields: one
-/// indexed with frequencies holds encoded tokens (see [`encoded_tokens`]) and gets lengths; one without is a keyword field,
-/// of which the different values are counted.
+/// Of a document it reads the text of [`ID_FIELD`], the u64 of [`HASH_FIELD`], and all other indexed text fields: one with a
+/// tokenizer of [`encoded_tokens`] holds encoded tokens and, as the tokenizer says, gets lengths; any other is a keyword field, of
+/// which the different values are counted. A nested document has no id.
 #[derive(Debug, Default)]
 pub struct ColumnsPlugin;
 
@@ -59,15 +59,20 @@ impl SegmentPlugin for ColumnsPlugin {
 /// Fields of the engine's own that are looked up and never scored.
 const UNCOUNTED: &[&str] = &[ID_FIELD, "_nested_path", "_root_id", "_field_names"];
 
-/// The text fields of which columns are kept, each with whether it has norms.
-fn counted_fields(schema: &Schema) -> Vec<(Field, bool)> {
+/// The text fields of which columns are kept, each with what is counted.
+fn counted_fields(schema: &Schema) -> Vec<(Field, Counted)> {
     schema
         .fields()
         .filter_map(|(field, entry)| {
             let FieldType::Str(options) = entry.field_type() else { return None };
             let indexing = options.get_indexing_options()?;
-            let has_norms = indexing.index_option() != IndexRecordOption::Basic;
-            (!UNCOUNTED.contains(&entry.name())).then_some((field, has_norms))
+            // By the tokenizer, as a text field may be without frequencies or without norms.
+            let kind = match indexing.tokenizer() {
+                encoded_tokens::ENCODED_TOKENS_TOKENIZER => Counted::Text { has_norms: true },
+                encoded_tokens::WITHOUT_NORMS_TOKENIZER => Counted::Text { has_norms: false },
+                _ => Counted::Keyword,
+            };
+            (!UNCOUNTED.contains(&entry.name())).then_some((field, kind))
         })
         .collect()
 }
@@ -107,7 +112,10 @@ impl PluginWriter for ColumnsWriter {
         self.builder.push_document(id, hash.unwrap_or(0)).map_err(into_tantivy)?;
         for field in &mut self.builder.fields {
             let values = document.get_all(field.field).filter_map(|value| value.as_str());
-            field.push(if field.has_norms { text_entry(values) } else { keyword_entry(values) });
+            field.push(match field.counted {
+                Counted::Text { .. } => text_entry(values),
+                Counted::Keyword => keyword_entry(values),
+            });
         }
         Ok(())
     }

@@ -72,7 +72,11 @@ fn values_lie_in_the_index_as_their_types_say() {
         (json!({"type": "text"}), json!([1, true, null]), json!({"f": ["1:1 101:true"]})),
         (json!({"type": "text", "index": false}), json!("a"), json!({})),
         (json!({"type": "keyword"}), json!(["A b", 1.5]), json!({"f": ["A b", "1.5"]})),
-        (json!({"type": "keyword", "ignore_above": 3}), json!(["abc", "abcd"]), json!({"_ignored": ["f"], "f": ["abc"]})),
+        (
+            json!({"type": "keyword", "ignore_above": 3}),
+            json!(["abc", "abcd"]),
+            json!({"_ignored": ["f"], "f": ["abc"]}),
+        ),
         (json!({"type": "keyword", "normalizer": "lowercase"}), json!("A B"), json!({"f": ["a b"]})),
         (json!({"type": "keyword", "null_value": "none"}), json!([null, "x"]), json!({"f": ["none", "x"]})),
         (json!({"type": "keyword", "index": false}), json!("x"), json!({"_field_names": ["f"], "f": ["x"]})),
@@ -88,24 +92,38 @@ fn values_lie_in_the_index_as_their_types_say() {
         (json!({"type": "half_float"}), json!(0.1), json!({"f": [0.0999755859375]})),
         (json!({"type": "scaled_float", "scaling_factor": 100}), json!([0.126, "1.5"]), json!({"f": [0.13, 1.5]})),
         (json!({"type": "boolean"}), json!([true, "false", ""]), json!({"f": [true, false, false]})),
-        (json!({"type": "date"}), json!(["1970-01-02", 1000]), json!({"f": [86_400_000, 1000]})),
+        (json!({"type": "date"}), json!(["1970-01-02", 150_000]), json!({"f": [86_400_000, 150_000]})),
         (json!({"type": "date", "format": "dd.MM.yyyy"}), json!("02.01.1970"), json!({"f": [86_400_000]})),
         (json!({"type": "ip"}), json!(["10.0.0.1", "2001:db8::1"]), json!({"f": ["::ffff:10.0.0.1", "2001:db8::1"]})),
-        (json!({"type": "flattened"}), json!({"a": {"b": ["x", 1]}, "c": null, "d": true}),
-            json!({"f": ["x", "1", "true"], "f._keyed": ["a.b\u{0}x", "a.b\u{0}1", "d\u{0}true"]})),
-        (json!({"type": "flattened", "ignore_above": 1, "null_value": "n"}), json!({"a": "xy", "b": null}),
-            json!({"_ignored": ["f"], "f": ["n"], "f._keyed": ["b\u{0}n"]})),
+        (
+            json!({"type": "flattened"}),
+            json!({"a": {"b": ["x", 1]}, "c": null, "d": true}),
+            json!({"f": ["x", "1", "true"], "f._keyed": ["a.b\u{0}x", "a.b\u{0}1", "d\u{0}true"]}),
+        ),
+        (
+            json!({"type": "flattened", "ignore_above": 1, "null_value": "n"}),
+            json!({"a": "xy", "b": null}),
+            json!({"_ignored": ["f"], "f": ["n"], "f._keyed": ["b\u{0}n"]}),
+        ),
         (json!({"type": "rank_feature"}), json!(10), json!({"f": [10.0]})),
         (json!({"type": "rank_feature", "positive_score_impact": false}), json!(4), json!({"f": [0.25]})),
-        (json!({"type": "rank_features"}), json!({"a": 1, "b": 2.5}), json!({"_field_names": ["f"], "f": [{"a": 1.0, "b": 2.5}]})),
+        (
+            json!({"type": "rank_features"}),
+            json!({"a": 1, "b": 2.5}),
+            json!({"_field_names": ["f"], "f": [{"a": 1.0, "b": 2.5}]}),
+        ),
         (json!({"type": "token_count", "analyzer": "standard"}), json!("three little words"), json!({"f": [3]})),
         (json!({"type": "binary"}), json!("AAEC"), json!({})),
         (json!({"type": "dense_vector", "dims": 2}), json!([1, 2]), json!({"_field_names": ["f"], "f": ["vector"]})),
-        (json!({"type": "search_as_you_type"}), json!("quick brown fox"), json!({
+        (
+            json!({"type": "search_as_you_type"}),
+            json!("quick brown fox"),
+            json!({
             "f": ["1:quick 1:brown 1:fox"],
             "f._2gram": ["1:quick brown 1:brown fox"],
             "f._3gram": ["1:quick brown fox"],
-            "f._index_prefix": Value::Null})),
+            "f._index_prefix": Value::Null}),
+        ),
     ];
     for (mapping, value, expected) in cases {
         let (schema, prepared) = prepare_one(&json!({"properties": {"f": mapping}}), &json!({"f": value}));
@@ -124,25 +142,64 @@ fn values_lie_in_the_index_as_their_types_say() {
 #[test]
 fn values_that_do_not_fit_are_refused_in_elasticsearchs_words() {
     let failed = |kind: &str, column: usize, shown: &str| {
-        format!("[1:{column}] failed to parse field [f] of type [{kind}] in document with id '1'. Preview of field's value: '{shown}'")
+        format!(
+            "[1:{column}] failed to parse field [f] of type [{kind}] in document with id '1'. Preview of field's value: '{shown}'"
+        )
     };
     let cases = [
         (json!({"type": "long"}), json!("abc"), failed("long", 6, "abc"), "For input string: \"abc\""),
         (json!({"type": "byte"}), json!(300), failed("byte", 6, "300"), "Value [300] is out of range for a byte"),
         (json!({"type": "long"}), json!([1, {"a": 1}]), failed("long", 9, "{a=1}"), "For input string: \"{a=1}\""),
-        (json!({"type": "float"}), json!(1e300), failed("float", 6, "1e300"), "[float] supports only finite values, but got [1e300]"),
-        (json!({"type": "boolean"}), json!("yes"), failed("boolean", 6, "yes"),
-            "Failed to parse value [yes] as only [true] or [false] are allowed."),
-        (json!({"type": "date"}), json!("soon"), failed("date", 6, "soon"),
-            "failed to parse date field [soon] with format [strict_date_optional_time||epoch_millis]"),
+        (
+            json!({"type": "float"}),
+            json!(1e300),
+            failed("float", 6, "1e+300"),
+            "[float] supports only finite values, but got [1e300]",
+        ),
+        (
+            json!({"type": "boolean"}),
+            json!("yes"),
+            failed("boolean", 6, "yes"),
+            "Failed to parse value [yes] as only [true] or [false] are allowed.",
+        ),
+        (
+            json!({"type": "date"}),
+            json!("soon"),
+            failed("date", 6, "soon"),
+            "failed to parse date field [soon] with format [strict_date_optional_time||epoch_millis]",
+        ),
         (json!({"type": "ip"}), json!("1.2.3"), failed("ip", 6, "1.2.3"), "'1.2.3' is not an IP string literal."),
         (json!({"type": "text"}), json!({"a": 1}), failed("text", 6, "{a=1}"), "Can't get text on a START_OBJECT"),
-        (json!({"type": "constant_keyword", "value": "a"}), json!("b"), String::new(), "only accepts values that are equal"),
-        (json!({"type": "dense_vector", "dims": 3}), json!([1, 2]), failed("dense_vector", 6, "[1, 2]"), "number of dimensions [2]"),
-        (json!({"type": "object"}), json!("x"), "[1:6] object mapping for [f] tried to parse field [f] as object, but found a concrete value".into(), ""),
-        (json!({"type": "nested"}), json!([1]), "[1:7] object mapping for [f] tried to parse field [f] as object, but found a concrete value".into(), ""),
-        (json!({"type": "flattened", "depth_limit": 1}), json!({"a": {"b": 1}}),
-            "[1:6] The provided [flattened] field [f] exceeds the maximum depth limit of [1].".into(), ""),
+        (
+            json!({"type": "constant_keyword", "value": "a"}),
+            json!("b"),
+            String::new(),
+            "only accepts values that are equal",
+        ),
+        (
+            json!({"type": "dense_vector", "dims": 3}),
+            json!([1, 2]),
+            failed("dense_vector", 6, "[1, 2]"),
+            "number of dimensions [2]",
+        ),
+        (
+            json!({"type": "object"}),
+            json!("x"),
+            "[1:6] object mapping for [f] tried to parse field [f] as object, but found a concrete value".into(),
+            "",
+        ),
+        (
+            json!({"type": "nested"}),
+            json!([1]),
+            "[1:7] object mapping for [f] tried to parse field [f] as object, but found a concrete value".into(),
+            "",
+        ),
+        (
+            json!({"type": "flattened", "depth_limit": 1}),
+            json!({"a": {"b": 1}}),
+            "[1:6] The provided [flattened] field [f] exceeds the maximum depth limit of [1].".into(),
+            "",
+        ),
         (json!({"type": "alias", "path": "other"}), json!(1), "Cannot write to a field alias [f].".into(), ""),
     ];
     for (mapping, value, reason, cause) in cases {
@@ -196,7 +253,8 @@ fn fields_share_values_by_copies_and_multi_fields() {
         "b": {"properties": {"c": {"type": "long", "copy_to": ["all"]}}},
         "all": {"type": "text"}}});
     let (schema, prepared) = prepare_one(&mappings, &json!({"a": ["x y", "z"], "b": [{"c": 1}, {"c": 2}]}));
-    let expected = json!({"a": ["1:x 1:y 101:z"], "a.k": ["x y", "z"], "b.c": [1, 2], "all": ["1:x 1:y 101:z 101:1 101:2"]});
+    let expected =
+        json!({"a": ["1:x 1:y 101:z"], "a.k": ["x y", "z"], "b.c": [1, 2], "all": ["1:x 1:y 101:z 101:1 101:2"]});
     assert_eq!(shown(&schema, &prepared.unwrap().document), expected);
 }
 
@@ -211,7 +269,8 @@ fn nested_objects_are_documents_before_those_around_them() {
     let (schema, prepared) = prepare_one(&mappings, &source);
     let prepared = prepared.unwrap();
     let children: Vec<Value> = prepared.children.iter().map(|child| shown(&schema, child)).collect();
-    let child = |path: &str, field: &str, value: Value| json!({"_nested_path": [path], "_root_id": ["1"], field: [value]});
+    let child =
+        |path: &str, field: &str, value: Value| json!({"_nested_path": [path], "_root_id": ["1"], field: [value]});
     assert_eq!(
         children,
         [
@@ -240,7 +299,8 @@ fn dotted_keys_objects_and_arrays_are_one() {
         let found: Vec<_> =
             values_at(source.as_object().unwrap(), "a.b").into_iter().map(|v| v.as_i64().unwrap()).collect();
         assert_eq!(found, [1, 2], "{source}");
-        let (schema, prepared) = prepare_one(&json!({"properties": {"a": {"properties": {"b": {"type": "long"}}}}}), &source);
+        let (schema, prepared) =
+            prepare_one(&json!({"properties": {"a": {"properties": {"b": {"type": "long"}}}}}), &source);
         assert_eq!(shown(&schema, &prepared.unwrap().document), json!({"a.b": [1, 2]}), "{source}");
     }
 }

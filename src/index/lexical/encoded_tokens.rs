@@ -11,11 +11,15 @@
 use tantivy::Index;
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
-/// The name of the tokenizer of every text field in Tantivy's schema.
+/// The name of the tokenizer of text fields in Tantivy's schema.
 pub const ENCODED_TOKENS_TOKENIZER: &str = "bifocal_tokens";
 
-/// Makes [`ENCODED_TOKENS_TOKENIZER`] known to `index`; to be called after every creation and opening.
+/// The name of the same tokenizer for text fields whose length does not count in scores.
+pub const WITHOUT_NORMS_TOKENIZER: &str = "bifocal_tokens_without_norms";
+
+/// Makes [`ENCODED_TOKENS_TOKENIZER`] and its sister known to `index`; to be called after every creation and opening.
 pub fn register_tokenizer(index: &Index) {
+    index.tokenizers().register(WITHOUT_NORMS_TOKENIZER, EncodedTokensTokenizer::default());
     index.tokenizers().register(ENCODED_TOKENS_TOKENIZER, EncodedTokensTokenizer::default());
 }
 

@@ -38,7 +38,10 @@ impl IndexDefinition {
         if mapping.get("_routing").is_some() && more.routing != old.routing {
             let required = |mappings: &Mappings| mappings.routing.is_some_and(|routing| routing.required);
             let (from, to) = (required(old), required(&more));
-            return Err(conflicting("_routing", &[format!("Cannot update parameter [required] from [{from}] to [{to}]")]));
+            return Err(conflicting(
+                "_routing",
+                &[format!("Cannot update parameter [required] from [{from}] to [{to}]")],
+            ));
         }
         if mapping.get("_source").is_some() && more.source != old.source {
             let text = "Cannot update parameter [includes] or [excludes]".to_string();
@@ -200,7 +203,9 @@ fn default_of(kind: &str, name: &str) -> &'static str {
         (_, "format") => "strict_date_optional_time||epoch_millis",
         (_, "locale") => "",
         ("keyword" | "wildcard", "norms") => "false",
-        (_, "index" | "doc_values" | "norms" | "coerce" | "positive_score_impact" | "enable_position_increments") => "true",
+        (_, "index" | "doc_values" | "norms" | "coerce" | "positive_score_impact" | "enable_position_increments") => {
+            "true"
+        }
         (_, "store" | "eager_global_ordinals" | "fielddata" | "index_phrases") => "false",
         ("keyword" | "flattened", "index_options") => "docs",
         (_, "index_options") => "positions",
@@ -257,7 +262,10 @@ mod tests {
             (json!({"type": "long"}), json!({"type": "long", "coerce": false, "ignore_malformed": true})),
             (json!({"type": "text"}), json!({"type": "text", "norms": false})),
             (json!({"type": "text"}), json!({"type": "text", "meta": {"unit": "m"}})),
-            (json!({"type": "text", "analyzer": "english"}), json!({"type": "text", "analyzer": "english", "search_analyzer": "simple"})),
+            (
+                json!({"type": "text", "analyzer": "english"}),
+                json!({"type": "text", "analyzer": "english", "search_analyzer": "simple"}),
+            ),
         ] {
             let merged = merge(json!({"properties": {"f": old}}), json!({"properties": {"f": new}})).unwrap();
             assert_eq!(merged, json!({"properties": {"f": new}}), "{old}");
@@ -267,23 +275,61 @@ mod tests {
     #[test]
     fn conflicts_are_told_as_elasticsearch_tells_them() {
         let cases = [
-            (json!({"type": "text"}), json!({"type": "keyword"}), "mapper [f] cannot be changed from type [text] to [keyword]"),
-            (json!({"type": "text"}), json!({"properties": {}}), "mapper [f] cannot be changed from type [text] to [ObjectMapper]"),
-            (json!({"properties": {}}), json!({"type": "text"}), "can't merge a non object mapping [f] with an object mapping"),
-            (json!({"type": "nested"}), json!({"type": "object"}), "object mapping [f] can't be changed from nested to non-nested"),
-            (json!({"type": "object"}), json!({"type": "nested"}), "object mapping [f] can't be changed from non-nested to nested"),
-            (json!({"type": "object", "enabled": false}), json!({"type": "object", "enabled": true}),
-             "the [enabled] parameter can't be updated for the object mapping [f]"),
-            (json!({"type": "text", "analyzer": "english"}), json!({"type": "text"}),
-             "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [analyzer] from [english] to [default]"),
-            (json!({"type": "long"}), json!({"type": "long", "index": false, "doc_values": false}),
-             "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [doc_values] from [true] to [false]\n\tCannot update parameter [index] from [true] to [false]"),
-            (json!({"type": "date"}), json!({"type": "date", "format": "yyyy"}),
-             "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [format] from [strict_date_optional_time||epoch_millis] to [yyyy]"),
-            (json!({"type": "text", "norms": false}), json!({"type": "text"}),
-             "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [norms] from [false] to [true]"),
-            (json!({"type": "dense_vector", "dims": 3}), json!({"type": "dense_vector", "dims": 4}),
-             "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [dims] from [3] to [4]"),
+            (
+                json!({"type": "text"}),
+                json!({"type": "keyword"}),
+                "mapper [f] cannot be changed from type [text] to [keyword]",
+            ),
+            (
+                json!({"type": "text"}),
+                json!({"properties": {}}),
+                "mapper [f] cannot be changed from type [text] to [ObjectMapper]",
+            ),
+            (
+                json!({"properties": {}}),
+                json!({"type": "text"}),
+                "can't merge a non object mapping [f] with an object mapping",
+            ),
+            (
+                json!({"type": "nested"}),
+                json!({"type": "object"}),
+                "object mapping [f] can't be changed from nested to non-nested",
+            ),
+            (
+                json!({"type": "object"}),
+                json!({"type": "nested"}),
+                "object mapping [f] can't be changed from non-nested to nested",
+            ),
+            (
+                json!({"type": "object", "enabled": false}),
+                json!({"type": "object", "enabled": true}),
+                "the [enabled] parameter can't be updated for the object mapping [f]",
+            ),
+            (
+                json!({"type": "text", "analyzer": "english"}),
+                json!({"type": "text"}),
+                "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [analyzer] from [english] to [default]",
+            ),
+            (
+                json!({"type": "long"}),
+                json!({"type": "long", "index": false, "doc_values": false}),
+                "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [doc_values] from [true] to [false]\n\tCannot update parameter [index] from [true] to [false]",
+            ),
+            (
+                json!({"type": "date"}),
+                json!({"type": "date", "format": "yyyy"}),
+                "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [format] from [strict_date_optional_time||epoch_millis] to [yyyy]",
+            ),
+            (
+                json!({"type": "text", "norms": false}),
+                json!({"type": "text"}),
+                "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [norms] from [false] to [true]",
+            ),
+            (
+                json!({"type": "dense_vector", "dims": 3}),
+                json!({"type": "dense_vector", "dims": 4}),
+                "Mapper for [f] conflicts with existing mapper:\n\tCannot update parameter [dims] from [3] to [4]",
+            ),
         ];
         for (old, new, reason) in cases {
             let error = merge(json!({"properties": {"f": old}}), json!({"properties": {"f": new}})).unwrap_err();

@@ -64,7 +64,8 @@ impl FieldMapping {
                 if indexed {
                     let similarity = serde_json::to_value(vector.similarity.unwrap_or_default());
                     map.insert("similarity".to_string(), similarity.unwrap_or_default());
-                    let options = vector.index_options.or((vector.element_type == ElementType::Float).then(Default::default));
+                    let options =
+                        vector.index_options.or((vector.element_type == ElementType::Float).then(Default::default));
                     if let Some(mut options) = options {
                         use super::VectorIndexKind as Kind;
                         if matches!(options.kind, Kind::Hnsw | Kind::Int8Hnsw) {

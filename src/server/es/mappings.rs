@@ -44,11 +44,7 @@ fn refused_mapping(error: Error) -> EsError {
     let reason = match error.exception() {
         Some(exception) if exception.kind == "mapper_parsing_exception" => exception.reason.clone(),
         Some(_) => return error.into(),
-        None if matches!(
-            error.kind(),
-            ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::InvalidPlan
-        ) =>
-        {
+        None if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::InvalidPlan) => {
             error.to_string()
         }
         None => return error.into(),
@@ -183,7 +179,9 @@ mod tests {
         assert_eq!(error.kind, "mapper_parsing_exception");
         let reason = "Failed to parse mapping: No handler for type [wormhole] declared on field [place]";
         assert_eq!(error.reason, reason);
-        let current = read_definition(json!({"mappings": {"properties": {"a": {"type": "keyword"}}}}).as_object().unwrap().clone());
+        let current = read_definition(
+            json!({"mappings": {"properties": {"a": {"type": "keyword"}}}}).as_object().unwrap().clone(),
+        );
         let changed = current.unwrap().merged_with(&json!({"properties": {"a": {"type": "text"}}})).unwrap_err();
         let error = refused_mapping(changed);
         assert_eq!(error.kind, "illegal_argument_exception");
