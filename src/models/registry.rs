@@ -128,6 +128,11 @@ impl Models {
         Meaning::of(aliases.get(name).map_or(name, String::as_str))
     }
 
+    /// How many models are in memory; one that is being loaded is not yet.
+    pub fn num_loaded(&self) -> usize {
+        loaded(&self.bi_encoders) + loaded(&self.cross_encoders)
+    }
+
     /// The bi-encoder of this name, folder or repository. It does not use [`Models::embedding_cache`] by itself.
     ///
     /// # Errors
@@ -274,6 +279,12 @@ fn shared<T>(slots: &Mutex<HashMap<String, Slot<T>>>, key: String, load: impl Fn
     let loaded = Arc::new(load()?);
     *slot = Some(loaded.clone());
     Ok(loaded)
+}
+
+/// How many are loaded; one whose slot is held is being loaded, and is not yet.
+fn loaded<T>(slots: &Mutex<HashMap<String, Slot<T>>>) -> usize {
+    let slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+    slots.values().filter(|slot| slot.try_lock().is_ok_and(|slot| slot.is_some())).count()
 }
 
 fn info_of_located(model: LocatedModel) -> ModelInfo {

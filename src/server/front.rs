@@ -110,16 +110,16 @@ pub(super) async fn front(State(app): State<Arc<AppState>>, request: Request, ne
 }
 
 /// What can be said of a request before its handler is known.
-fn prepare(app: &AppState, mut request: Request) -> Result<(Request, Rendering), EsResponse> {
+fn prepare(app: &AppState, mut request: Request) -> Result<(Request, Rendering), Box<EsResponse>> {
     let uri = request.uri();
     let uri_bytes = uri.path_and_query().map_or(0, |path| path.as_str().len());
     if uri_bytes > app.limits.max_uri_bytes {
         let text = format!("An HTTP line is larger than {} bytes.", app.limits.max_uri_bytes);
-        return Err(EsResponse::error(EsError::new(400, "too_long_http_line_exception", text)));
+        return Err(Box::new(EsResponse::error(EsError::new(400, "too_long_http_line_exception", text))));
     }
     let wanted = media::wanted(request.headers())?;
     let rendering =
-        Rendering::read(uri.query().unwrap_or_default(), request.headers(), wanted).map_err(EsResponse::error)?;
+        Rendering::read(uri.query().unwrap_or_default(), request.headers(), wanted).map_err(|error| Box::new(EsResponse::error(error)))?;
     if has_body(request.headers()) {
         media::check_content_type(request.headers())?;
     }

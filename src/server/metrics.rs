@@ -45,6 +45,11 @@ enum PoolState {
     Completed,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IndexLabels {
+    index: String,
+}
+
 /// What was asked, and how long it took. Counting costs a few atomic additions a request.
 #[derive(Debug)]
 pub struct Metrics {
@@ -122,19 +127,40 @@ impl Metrics {
                 (PoolState::Completed, stats.completed),
             ] {
                 let labels = PoolLabels { pool: pool.name(), state };
-                pools.get_or_create(&labels).set(i64::try_from(value).unwrap_or(i64::MAX));
+                pools.get_or_create(&labels).set(whole(value));
             }
         }
         registry.register("pool_work", "Work of a pool of threads, by state", pools);
-        let held = app.in_flight_bytes.load(Ordering::Relaxed);
-        gauge(&mut registry, "body_bytes", "Bytes of bodies that are held", i64::try_from(held).unwrap_or(i64::MAX));
+        let held = app.in_flight_bytes() as u64;
+        gauge(&mut registry, "body_bytes", "Bytes of bodies that are held", whole(held));
         if let Some(bytes) = resident_bytes() {
             gauge(&mut registry, "resident_bytes", "Memory of the process", bytes);
         }
+        gauge(&mut registry, "models_loaded", "Models in memory", whole(app.models.num_loaded() as u64));
+        let indices = app.catalog.indices();
+        gauge(&mut registry, "indices", "Indices", whole(indices.len() as u64));
+        let documents = Family::<IndexLabels, Gauge>::default();
+        let store = Family::<IndexLabels, Gauge>::default();
+        let translog = Family::<IndexLabels, Gauge>::default();
+        for index in indices.values() {
+            let Ok(shard) = index.shard() else { continue };
+            let stats = shard.stats()?;
+            let labels = IndexLabels { index: index.name().to_string() };
+            documents.get_or_create(&labels).set(whole(stats.documents));
+            store.get_or_create(&labels).set(whole(stats.store_bytes));
+            translog.get_or_create(&labels).set(whole(stats.translog_bytes));
+        }
+        registry.register("index_documents", "Documents that searches see, by index", documents);
+        registry.register("index_store_bytes", "Size of an index's files and translog", store);
+        registry.register("index_translog_bytes", "Size of an index's translog", translog);
         let mut text = String::new();
         encode(&mut text, &registry).map_err(|error| Error::internal(error.to_string()))?;
         Ok(text)
     }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Other methods than HTTP's own do not become labels.

@@ -61,7 +61,9 @@ pub(super) fn read_all(value: &Value) -> EsResult<BTreeMap<String, Alias>> {
     let aliases = value.as_object().ok_or_else(|| EsError::parsing("[aliases] must be an object"))?;
     let read = aliases.iter().map(|(name, value)| match value {
         Value::Object(object) => Ok((name.clone(), read(object.clone())?)),
-        _ => Err(EsError::parsing(format!("the alias [{name}] must be an object"))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(EsError::parsing(format!("the alias [{name}] must be an object")))
+        }
     });
     read.collect()
 }
@@ -86,7 +88,7 @@ fn read_member(alias: &mut Alias, name: &str, value: Value) -> EsResult<()> {
         Value::Bool(flag) => Ok(*flag),
         Value::String(text) if text == "true" => Ok(true),
         Value::String(text) if text == "false" => Ok(false),
-        _ => Err(wrong(value)),
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => Err(wrong(value)),
     };
     match name {
         _ if value.is_null() => {}

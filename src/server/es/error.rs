@@ -16,7 +16,7 @@ pub struct EsError {
     /// What was wrong, where, and what to do.
     pub reason: String,
     /// More members beside `type` and `reason` (`index`, `line`, `col`, `resource.id`).
-    pub metadata: Map<String, Value>,
+    pub metadata: Box<Map<String, Value>>,
     /// What lies behind it.
     pub cause: Option<Box<EsError>>,
 }
@@ -27,7 +27,7 @@ pub type EsResult<T> = std::result::Result<T, EsError>;
 impl EsError {
     /// An error of any type.
     pub fn new(status: u16, kind: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { status, kind: kind.into(), reason: reason.into(), metadata: Map::new(), cause: None }
+        Self { status, kind: kind.into(), reason: reason.into(), metadata: Box::default(), cause: None }
     }
 
     /// A body that is no query, aggregation or request.
@@ -73,7 +73,7 @@ impl EsError {
         let mut object = Map::new();
         object.insert("type".to_string(), json!(self.kind));
         object.insert("reason".to_string(), json!(self.reason));
-        object.extend(self.metadata.clone());
+        object.extend((*self.metadata).clone());
         if let Some(cause) = &self.cause {
             object.insert("caused_by".to_string(), cause.to_object());
         }
@@ -132,9 +132,9 @@ impl From<Error> for EsError {
             ErrorKind::NotFound => (404, "resource_not_found_exception"),
             ErrorKind::Conflict => (400, "illegal_argument_exception"),
             ErrorKind::Busy => (429, "es_rejected_execution_exception"),
-            ErrorKind::Model | ErrorKind::Corrupt | ErrorKind::Io | ErrorKind::Interrupted | ErrorKind::Internal => {
-                (500, "exception")
-            }
+            // The client is told which model and why; the texts of the others are for the log (`server::front`).
+            ErrorKind::Model => (500, "inference_exception"),
+            ErrorKind::Corrupt | ErrorKind::Io | ErrorKind::Interrupted | ErrorKind::Internal => (500, "exception"),
         };
         match error.exception() {
             Some(exception) => Self::from_exception(status, exception),

@@ -130,9 +130,12 @@ fn of_definition(definition: &IndexDefinition) -> crate::Result<BTreeMap<String,
     Ok(definition.field_caps()?.into_iter().map(capability).collect())
 }
 
+/// Indices, each with what can be done there; nothing where the field is absent.
+type Holders<'a> = Vec<(&'a str, Option<&'a Capability>)>;
+
 fn join(told: &[(String, BTreeMap<String, Capability>)], include_unmapped: bool) -> Value {
     // By field, then by type: the indices where it has that type.
-    let mut fields: BTreeMap<&str, BTreeMap<&str, Vec<(&str, Option<&Capability>)>>> = BTreeMap::new();
+    let mut fields: BTreeMap<&str, BTreeMap<&str, Holders<'_>>> = BTreeMap::new();
     for (index, own) in told {
         for (path, capability) in own {
             let of_type = fields.entry(path).or_default().entry(&capability.kind).or_default();

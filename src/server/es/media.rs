@@ -80,7 +80,7 @@ fn read(media_type: &str) -> Known {
 ///
 /// # Errors
 /// 406 for types that are not known, 400 for a version that is not.
-pub(crate) fn wanted(headers: &HeaderMap) -> Result<Wanted, EsResponse> {
+pub(crate) fn wanted(headers: &HeaderMap) -> Result<Wanted, Box<EsResponse>> {
     let Some(accept) = headers.get(ACCEPT) else { return Ok(Wanted::default()) };
     let accept = accept.to_str().map_err(|_| unsupported("Accept", "?"))?;
     for media_type in accept.split(',').map(str::trim).filter(|one| !one.is_empty()) {
@@ -107,7 +107,7 @@ pub(crate) fn wanted(headers: &HeaderMap) -> Result<Wanted, EsResponse> {
 ///
 /// # Errors
 /// 406 for another type, as Elasticsearch answers; 400 for a version that is not known.
-pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), EsResponse> {
+pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Box<EsResponse>> {
     let value = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
     match value.map(|value| (value, read(value))) {
         Some((_, Known::Type { name: KnownType::Json | KnownType::Ndjson | KnownType::Yaml, .. })) => Ok(()),
@@ -115,24 +115,22 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), EsResponse> 
         Some((value, Known::Unknown | Known::Type { name: KnownType::Text | KnownType::Any, .. })) => {
             Err(unsupported("Content-Type", value))
         }
-        None => Err(EsResponse::plain_error(406, "Content-Type header is missing")),
+        None => Err(Box::new(EsResponse::plain_error(406, "Content-Type header is missing"))),
     }
 }
 
-fn unsupported(header: &str, value: &str) -> EsResponse {
-    EsResponse::plain_error(406, format!("{header} header [{value}] is not supported"))
+fn unsupported(header: &str, value: &str) -> Box<EsResponse> {
+    Box::new(EsResponse::plain_error(406, format!("{header} header [{value}] is not supported")))
 }
 
-fn bad_version(header: &str, value: &str) -> EsResponse {
+fn bad_version(header: &str, value: &str) -> Box<EsResponse> {
     let cause = EsError::new(
         400,
         "status_exception",
         format!("[{value}] asks for a version that is not answered; answered are those compatible with 7, 8 and 9"),
     );
-    EsResponse::error(
-        EsError::new(400, "media_type_header_exception", format!("Invalid media-type value on headers [{header}]"))
-            .caused_by(cause),
-    )
+    let text = format!("Invalid media-type value on headers [{header}]");
+    Box::new(EsResponse::error(EsError::new(400, "media_type_header_exception", text).caused_by(cause)))
 }
 
 impl Wanted {

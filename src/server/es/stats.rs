@@ -93,11 +93,9 @@ async fn tell(app: Arc<AppState>, index: String, metric: String, params: Params)
             }
         })
         .await?;
-    let only = |value: Value| match value {
-        Value::Object(object) => {
-            Value::Object(object.into_iter().filter(|(name, _)| sections.contains(&name.as_str())).collect())
-        }
-        other => other,
+    let only = |value: Value| -> Value {
+        let Value::Object(object) = value else { return value };
+        Value::Object(object.into_iter().filter(|(name, _)| sections.contains(&name.as_str())).collect())
     };
     let mut sum = Figures::default();
     let mut indices = Map::new();

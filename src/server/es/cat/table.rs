@@ -118,7 +118,7 @@ fn human_bytes(bytes: u64) -> String {
     let units = [(50, "pb"), (40, "tb"), (30, "gb"), (20, "mb"), (10, "kb")];
     for (shift, unit) in units {
         if bytes >> shift > 0 {
-            let tenths = u128::from(bytes) * 10 >> shift;
+            let tenths = (u128::from(bytes) * 10) >> shift;
             let (whole, tenth) = (tenths / 10, tenths % 10);
             return if tenth == 0 { format!("{whole}{unit}") } else { format!("{whole}.{tenth}{unit}") };
         }
