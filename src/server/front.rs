@@ -118,8 +118,8 @@ fn prepare(app: &AppState, mut request: Request) -> Result<(Request, Rendering),
         return Err(Box::new(EsResponse::error(EsError::new(400, "too_long_http_line_exception", text))));
     }
     let wanted = media::wanted(request.headers())?;
-    let rendering =
-        Rendering::read(uri.query().unwrap_or_default(), request.headers(), wanted).map_err(|error| Box::new(EsResponse::error(error)))?;
+    let rendering = Rendering::read(uri.query().unwrap_or_default(), request.headers(), wanted)
+        .map_err(|error| Box::new(EsResponse::error(error)))?;
     if has_body(request.headers()) {
         media::check_content_type(request.headers())?;
     }

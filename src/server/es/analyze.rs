@@ -15,9 +15,7 @@ use crate::schema::{IndexDefinition, Settings};
 use crate::server::state::AppState;
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
-    Router::new()
-        .route("/_analyze", get(answer).post(answer))
-        .route("/{index}/_analyze", get(answer).post(answer))
+    Router::new().route("/_analyze", get(answer).post(answer)).route("/{index}/_analyze", get(answer).post(answer))
 }
 
 /// What a request asks for.
@@ -60,7 +58,8 @@ impl Wanted {
         let mut wanted = Self::default();
         for (name, value) in body {
             let wrong = || {
-                let text = format!("Unknown parameter [{name}] in request body or parameter is of the wrong type[{value}]");
+                let text =
+                    format!("Unknown parameter [{name}] in request body or parameter is of the wrong type[{value}]");
                 EsError::illegal_argument(text)
             };
             let text = |value: &Value| value.as_str().map(str::to_string).ok_or_else(wrong);
@@ -104,7 +103,9 @@ impl Wanted {
         let tokens = |tokens: &[AnalyzedToken]| tokens.iter().map(|token| self.print(token)).collect::<Vec<Value>>();
         let named = |name: &str, found: &[AnalyzedToken]| json!({"name": name, "tokens": tokens(found)});
         let detail = match explain(&analyzer, &self.texts, limits)? {
-            Explanation::BuiltIn { name, tokens } => json!({"custom_analyzer": false, "analyzer": named(&name, &tokens)}),
+            Explanation::BuiltIn { name, tokens } => {
+                json!({"custom_analyzer": false, "analyzer": named(&name, &tokens)})
+            }
             Explanation::Custom { char_filters, tokenizer: (name, found), filters } => {
                 let mut detail = Map::new();
                 detail.insert("custom_analyzer".to_string(), json!(true));
@@ -141,7 +142,9 @@ impl Wanted {
             if definition.is_none() {
                 return Err(EsError::illegal_argument("analysis based on a normalizer requires an index"));
             }
-            let found = analyzers.normalizer(name).map_err(|_| EsError::illegal_argument(format!("failed to find normalizer under [{name}]")))?;
+            let found = analyzers
+                .normalizer(name)
+                .map_err(|_| EsError::illegal_argument(format!("failed to find normalizer under [{name}]")))?;
             return Ok(with_own_gap(found));
         }
         if self.tokenizer.is_some() || has_parts {
@@ -206,10 +209,16 @@ mod tests {
     #[test]
     fn texts_are_analysed_or_refused() {
         let tokens = answer(json!({"text": ["Two Words", "more"]})).unwrap();
-        assert_eq!(tokens["tokens"][1], json!({"token": "words", "start_offset": 4, "end_offset": 9, "type": "<ALPHANUM>", "position": 1}));
+        assert_eq!(
+            tokens["tokens"][1],
+            json!({"token": "words", "start_offset": 4, "end_offset": 9, "type": "<ALPHANUM>", "position": 1})
+        );
         assert_eq!(tokens["tokens"][2]["position"], 102);
         let parts = json!({"text": "A b", "tokenizer": "whitespace", "filter": ["lowercase", {"type": "stop", "stopwords": ["a"]}]});
-        assert_eq!(answer(parts).unwrap()["tokens"], json!([{"token": "b", "start_offset": 2, "end_offset": 3, "type": "word", "position": 1}]));
+        assert_eq!(
+            answer(parts).unwrap()["tokens"],
+            json!([{"token": "b", "start_offset": 2, "end_offset": 3, "type": "word", "position": 1}])
+        );
         for (body, said) in [
             (json!({"analyzer": "standard"}), "text is missing"),
             (json!({"text": "x", "analyzer": "nobody"}), "failed to find global analyzer [nobody]"),

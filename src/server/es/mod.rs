@@ -7,6 +7,7 @@
 mod absent;
 pub mod aggs;
 mod aliases;
+mod analyze;
 mod cat;
 mod cluster;
 pub mod error;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> Router<Arc<AppState>> {
     let groups = [
         absent::routes(),
         aliases::routes(),
+        analyze::routes(),
         cat::routes(),
         cluster::routes(),
         field_caps::routes(),
