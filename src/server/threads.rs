@@ -1,4 +1,4 @@
-//! Pools of threads for what blocks: searches, writes, inference and management each have their own.
+//! Pools of threads for what blocks: searches, writes, inference, management and forced merges each have their own.
 //!
 //! A slow re-ranking fills the threads of inference and delays no keyword query. A pool has a bound on the threads and one on the
 //! work that waits; what comes beyond is refused at once (`es_rejected_execution_exception`, status 429). Threads start when work comes,
@@ -24,8 +24,10 @@ pub struct Pools {
     pub write: Pool,
     /// Embedding and re-ranking.
     pub infer: Pool,
-    /// Creating indices, mappings, refreshes, merges, statistics.
+    /// Creating indices, mappings, refreshes, statistics.
     pub manage: Pool,
+    /// Forced merges, which take long: one at a time, as in Elasticsearch.
+    pub merge: Pool,
 }
 
 impl Pools {
@@ -38,12 +40,13 @@ impl Pools {
             // A model's session uses every core by itself.
             infer: Pool::new("infer", 2, 1_000),
             manage: Pool::new("manage", 4, 1_000),
+            merge: Pool::new("force_merge", 1, 100),
         }
     }
 
     /// Each pool.
-    pub fn all(&self) -> [&Pool; 4] {
-        [&self.search, &self.write, &self.infer, &self.manage]
+    pub fn all(&self) -> [&Pool; 5] {
+        [&self.search, &self.write, &self.infer, &self.manage, &self.merge]
     }
 }
 

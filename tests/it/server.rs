@@ -450,3 +450,98 @@ fn figures_are_told_to_prometheus() {
         assert!(metrics.text().contains(line), "{line} is not in\n{}", metrics.text());
     }
 }
+
+#[test]
+fn indices_are_made_told_changed_and_deleted() {
+    let server = ServerProcess::start();
+    let get = |path: &str| server.ok("GET", path, &Value::Null);
+    let body = json!({
+        "settings": {"number_of_replicas": 0, "index.refresh_interval": "30s"},
+        "mappings": {"properties": {"title": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}},
+        "aliases": {"library": {"filter": {"term": {"title.raw": "x"}}, "is_write_index": true}},
+    });
+    let made = server.ok("PUT", "/books", &body);
+    assert_eq!(made, json!({"acknowledged": true, "shards_acknowledged": true, "index": "books"}));
+    assert_eq!(ask(&server, "HEAD", "/books", &[], "").status, 200);
+    assert_eq!(ask(&server, "HEAD", "/absent", &[], "").status, 404);
+    let told = get("/books");
+    assert_eq!(told["books"]["aliases"]["library"]["is_write_index"], true);
+    assert_eq!(told["books"]["mappings"]["properties"]["title"]["fields"]["raw"]["type"], "keyword");
+    assert_eq!(told["books"]["settings"]["index"]["refresh_interval"], "30s");
+    assert_eq!(told["books"]["settings"]["index"]["provided_name"], "books");
+    assert_eq!(get("/library")["books"]["aliases"], told["books"]["aliases"]);
+
+    server.ok("PUT", "/books/_mapping", &json!({"properties": {"year": {"type": "integer"}}}));
+    assert_eq!(get("/books/_mapping")["books"]["mappings"]["properties"]["year"]["type"], "integer");
+    assert_eq!(get("/_mapping/field/title.*")["books"]["mappings"]["title.raw"]["mapping"]["raw"]["type"], "keyword");
+    let (status, changed) = server.send("PUT", "/books/_mapping", &json!({"properties": {"year": {"type": "text"}}}));
+    assert_eq!(status, 400, "{changed}");
+    assert!(changed["error"]["reason"].as_str().unwrap().contains("[year]"), "{changed}");
+
+    server.ok("PUT", "/books/_settings", &json!({"index": {"refresh_interval": "1s"}}));
+    assert_eq!(
+        get("/books/_settings/index.refresh_interval?flat_settings")["books"]["settings"],
+        json!({"index.refresh_interval": "1s"})
+    );
+    let (status, fixed) = server.send("PUT", "/books/_settings", &json!({"number_of_shards": 3}));
+    assert_eq!(status, 400);
+    assert!(fixed["error"]["reason"].as_str().unwrap().starts_with("Can't update non dynamic settings"), "{fixed}");
+
+    let caps = get("/books/_field_caps?fields=title*,year");
+    assert_eq!(caps["fields"]["title"]["text"]["aggregatable"], false);
+    assert_eq!(caps["fields"]["year"]["integer"]["searchable"], true);
+    let tokens = server.ok("POST", "/books/_analyze", &json!({"field": "title", "text": "A Wing"}));
+    assert_eq!(tokens["tokens"][1]["token"], "wing");
+
+    server.ok("PUT", "/films", &Value::Null);
+    let actions = json!({"actions": [{"add": {"indices": ["books", "films"], "alias": "all"}}, {"remove": {"index": "books", "alias": "library"}}]});
+    server.ok("POST", "/_aliases", &actions);
+    assert_eq!(get("/_alias/all"), json!({"books": {"aliases": {"all": {}}}, "films": {"aliases": {"all": {}}}}));
+    let (status, missing) = server.send("GET", "/_alias/library", &Value::Null);
+    assert_eq!((status, missing["error"].as_str().unwrap()), (404, "alias [library] missing"));
+    assert_eq!(server.send("HEAD", "/_alias/all", &Value::Null).0, 200);
+    let resolved = get("/_resolve/index/a*,books");
+    assert_eq!(
+        (resolved["aliases"][0]["name"].as_str(), resolved["indices"][0]["name"].as_str()),
+        (Some("all"), Some("books"))
+    );
+
+    assert_eq!(get("/_cat/indices?h=index&s=index:desc&format=json"), json!([{"index": "films"}, {"index": "books"}]));
+    assert_eq!(get("/_cat/count/all?h=count"), json!("0\n"));
+    assert_eq!(get("/_cluster/health/books?level=indices")["indices"]["books"]["status"], "green");
+    assert_eq!(server.send("GET", "/_cluster/health/absent?timeout=1s", &Value::Null).0, 408);
+    assert_eq!(get("/_stats/docs,store")["indices"]["books"]["total"]["docs"]["count"], 0);
+    assert_eq!(get("/_cluster/state/metadata/books")["metadata"]["indices"]["books"]["state"], "open");
+    for path in ["/_refresh", "/_flush", "/books/_forcemerge?max_num_segments=1", "/_cache/clear"] {
+        assert_eq!(server.ok("POST", path, &Value::Null)["_shards"]["failed"], 0, "{path}");
+    }
+    let nodes = get("/_nodes/_all/http");
+    let node = nodes["nodes"].as_object().unwrap().values().next().unwrap();
+    assert_eq!(node["http"]["publish_address"].as_str().unwrap(), server.url().trim_start_matches("http://"));
+
+    for pattern in ["/*", "/_all", "/bo*"] {
+        let (status, refused) = server.send("DELETE", pattern, &Value::Null);
+        assert_eq!(
+            (status, refused["error"]["reason"].as_str().unwrap()),
+            (400, "Wildcard expressions or all indices are not allowed")
+        );
+    }
+    assert_eq!(server.send("DELETE", "/all", &Value::Null).0, 400);
+    server.ok("DELETE", "/films", &Value::Null);
+    server.ok("PUT", "/_cluster/settings", &json!({"persistent": {"action.destructive_requires_name": false}}));
+    server.ok("DELETE", "/b*", &Value::Null);
+    assert_eq!(get("/_cat/indices"), Value::Null);
+}
+
+#[test]
+fn indices_are_there_after_a_restart() {
+    let mut server = ServerProcess::start();
+    server.ok("PUT", "/books", &json!({"mappings": {"properties": {"year": {"type": "integer"}}}}));
+    let before = server.ok("GET", "/books", &Value::Null);
+    server.terminate();
+    server.restart();
+    assert_eq!(server.ok("GET", "/books", &Value::Null), before);
+    server.kill();
+    server.restart();
+    assert_eq!(server.ok("GET", "/books", &Value::Null), before);
+}

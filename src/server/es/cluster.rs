@@ -268,7 +268,7 @@ async fn settings(State(app): State<Arc<AppState>>, params: Params) -> EsResult<
 }
 
 /// The cluster's settings that mean something here.
-const CLUSTER_SETTINGS: [&str; 1] = ["action.auto_create_index"];
+const CLUSTER_SETTINGS: [&str; 2] = ["action.auto_create_index", "action.destructive_requires_name"];
 
 async fn put_settings(State(app): State<Arc<AppState>>, params: Params, body: Body) -> EsResult<EsResponse> {
     let flat = params.bool_or("flat_settings", false)?;

@@ -81,6 +81,7 @@ async fn delete(State(app): State<Arc<AppState>>, Path(index): Path<String>, par
     app.manage({
         let app = app.clone();
         move || {
+            check_destructive(&app, &index)?;
             let found = resolve(&app, &index, options)?;
             let names: Vec<String> = found.iter().map(|index| index.name().to_string()).collect();
             Ok(app.catalog.delete(&names)?)
@@ -88,6 +89,17 @@ async fn delete(State(app): State<Arc<AppState>>, Path(index): Path<String>, par
     })
     .await?;
     Ok(EsResponse::acknowledged())
+}
+
+/// Deleting by pattern must be allowed first, as in Elasticsearch 8 (`action.destructive_requires_name`).
+fn check_destructive(app: &AppState, expression: &str) -> EsResult<()> {
+    let has_pattern = expression.split(',').any(|part| part.contains('*') || part.trim() == "_all");
+    let setting = app.catalog.cluster_settings().get("action.destructive_requires_name").cloned();
+    let is_allowed = setting.is_some_and(|setting| setting == json!(false) || setting == json!("false"));
+    if has_pattern && !is_allowed {
+        return Err(EsError::illegal_argument("Wildcard expressions or all indices are not allowed"));
+    }
+    Ok(())
 }
 
 async fn tell(State(app): State<Arc<AppState>>, Path(index): Path<String>, params: Params) -> EsResult<EsResponse> {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::targets::{read_options, resolve};
 use super::{EsError, EsResponse, EsResult, Params};
 use crate::server::state::AppState;
+use crate::server::threads::{Pool, Pools};
 use crate::store::Shard;
 use crate::store::catalog::IndicesOptions;
 
@@ -36,13 +37,14 @@ async fn for_each(
     app: Arc<AppState>,
     target: Option<Path<String>>,
     params: &Params,
+    pool: fn(&Pools) -> &Pool,
     work: impl Fn(&Shard) -> crate::Result<()> + Send + 'static,
 ) -> EsResult<EsResponse> {
     let options = read_options(params, IndicesOptions::default())?;
     params.finish()?;
     let worker = app.clone();
-    let num_shards = app
-        .manage(move || {
+    let num_shards = pool(&app.pools)
+        .run(move || {
             let target = target.map_or_else(|| "_all".to_string(), |Path(target)| target);
             let found = resolve(&worker, &target, options)?;
             for index in &found {
@@ -59,13 +61,13 @@ async fn refresh(
     target: Option<Path<String>>,
     params: Params,
 ) -> EsResult<EsResponse> {
-    for_each(app, target, &params, Shard::refresh).await
+    for_each(app, target, &params, |pools| &pools.manage, Shard::refresh).await
 }
 
 async fn flush(State(app): State<Arc<AppState>>, target: Option<Path<String>>, params: Params) -> EsResult<EsResponse> {
     params.bool("force")?;
     params.bool("wait_if_ongoing")?;
-    for_each(app, target, &params, Shard::flush).await
+    for_each(app, target, &params, |pools| &pools.manage, Shard::flush).await
 }
 
 async fn force_merge(
@@ -83,15 +85,21 @@ async fn force_merge(
         let text = "Validation Failed: 1: cannot set only_expunge_deletes and max_num_segments at the same time, those two parameters are mutually exclusive;";
         return Err(EsError::new(400, "action_request_validation_exception", text));
     }
-    for_each(app, target, &params, move |shard| {
-        if only_expunge_deletes {
-            shard.expunge_deletes()?;
-        } else {
-            // Without a number Elasticsearch merges where its policy wants to; this engine merges all the time by itself.
-            shard.force_merge(max_num_segments.unwrap_or(NonZeroUsize::MIN))?;
-        }
-        if flush { shard.flush() } else { Ok(()) }
-    })
+    for_each(
+        app,
+        target,
+        &params,
+        |pools| &pools.merge,
+        move |shard| {
+            if only_expunge_deletes {
+                shard.expunge_deletes()?;
+            } else {
+                // Without a number Elasticsearch merges where its policy wants to; this engine merges all the time by itself.
+                shard.force_merge(max_num_segments.unwrap_or(NonZeroUsize::MIN))?;
+            }
+            if flush { shard.flush() } else { Ok(()) }
+        },
+    )
     .await
 }
 
@@ -102,5 +110,5 @@ async fn clear_cache(
 ) -> EsResult<EsResponse> {
     params.accept(&["fielddata", "query", "request", "fields"]);
     // No answer is kept: there is nothing to clear.
-    for_each(app, target, &params, |_| Ok(())).await
+    for_each(app, target, &params, |pools| &pools.manage, |_| Ok(())).await
 }

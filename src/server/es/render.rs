@@ -11,6 +11,7 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 use serde_json::{Value, json};
+use tokio::runtime::RuntimeFlavor;
 
 use super::error::EsError;
 use super::filter_path::FilterPath;
@@ -20,6 +21,9 @@ use super::response::Content;
 
 /// Shorter answers are sent as they are: packing them costs more than it saves.
 const MIN_GZIP_BYTES: usize = 1024;
+
+/// Packing more than this takes milliseconds.
+const LONG_BYTES: usize = 256 * 1024;
 
 /// How a request wants its answer.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +94,7 @@ impl Rendering {
         }
         let bytes = if self.gzip && bytes.len() >= MIN_GZIP_BYTES {
             headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-            match gzip(&bytes) {
+            match gzip_aside(&bytes) {
                 Ok(packed) => {
                     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                     packed
@@ -159,6 +163,15 @@ impl Rendering {
             }
         }
         body
+    }
+}
+
+/// Packs; a long answer lets the other tasks of this thread go elsewhere meanwhile.
+fn gzip_aside(bytes: &[u8]) -> io::Result<Bytes> {
+    let flavor = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) if bytes.len() > LONG_BYTES => tokio::task::block_in_place(|| gzip(bytes)),
+        _ => gzip(bytes),
     }
 }
 

@@ -153,14 +153,12 @@ async fn health(
     params: Params,
     Extension(rendering): Extension<Rendering>,
 ) -> EsResult<EsResponse> {
-    params.accept(&["ts"]);
+    let has_time = params.bool_or("ts", true)?;
     let indices = chosen(&app, None).await?;
     let num_indices = indices.len();
-    let mut table = Table::new(HEALTH);
-    let [epoch, timestamp] = clock();
-    table.row([
-        epoch,
-        timestamp,
+    let mut table = Table::new(if has_time { HEALTH } else { HEALTH.get(2..).unwrap_or(HEALTH) });
+    let time = has_time.then(clock).into_iter().flatten();
+    table.row(time.chain([
         app.options.cluster_name.as_str().into(),
         health_of(&indices).into(),
         Cell::Number(1),
@@ -174,7 +172,7 @@ async fn health(
         Cell::Number(0),
         "-".into(),
         "100.0%".into(),
-    ]);
+    ]));
     table.answer(&params, &rendering)
 }
 
