@@ -281,6 +281,11 @@ impl Shard {
         self.inner.stats()
     }
 
+    /// The primary term in which a sequence number was given.
+    pub fn primary_term_of(&self, seq_no: u64) -> u64 {
+        self.inner.state().terms.of(seq_no)
+    }
+
     /// The last sequence number; `None` when nothing was ever written.
     pub fn max_seq_no(&self) -> Option<u64> {
         self.inner.state().last_seq_no

@@ -10,6 +10,7 @@
 mod columns;
 mod documents;
 mod keys;
+mod matching;
 mod run;
 pub mod sort;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use super::DocLocator;
 use super::query::Query;
 
 pub use documents::{NestedHit, NestedPlace, score_documents};
+pub use matching::{MatchingDocument, MatchingDocuments};
 pub use run::collect;
 pub use sort::{Direction, FieldSort, Missing, Mode, NestedSort, SortBy, SortKey, SortKind, SortValue, compare_hits};
 

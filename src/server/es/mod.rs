@@ -8,8 +8,11 @@ mod absent;
 pub mod aggs;
 mod aliases;
 mod analyze;
+pub mod bulk;
+mod by_query;
 mod cat;
 mod cluster;
+mod documents;
 pub mod error;
 mod field_caps;
 pub(crate) mod filter_path;
@@ -49,8 +52,11 @@ pub(crate) fn routes() -> Router<Arc<AppState>> {
         absent::routes(),
         aliases::routes(),
         analyze::routes(),
+        bulk::routes(),
+        by_query::routes(),
         cat::routes(),
         cluster::routes(),
+        documents::routes(),
         field_caps::routes(),
         indices::routes(),
         inference::routes(),

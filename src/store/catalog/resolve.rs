@@ -119,6 +119,24 @@ impl Catalog {
         Ok(WriteTarget { index, was_created: true })
     }
 
+    /// As [`Catalog::write_target`], but never makes an index: where a deletion goes.
+    ///
+    /// # Errors
+    /// As [`Catalog::write_target`].
+    pub fn write_target_existing(&self, name: &str) -> CatalogResult<WriteTarget> {
+        let indices = self.indices();
+        if let Some(index) = indices.get(name) {
+            return Ok(WriteTarget { index: index.clone(), was_created: false });
+        }
+        match write_index(&indices, name)? {
+            Some(index) => Ok(WriteTarget { index, was_created: false }),
+            None => {
+                check_plain(name)?;
+                Err(CatalogError::NotFound(name.to_string()))
+            }
+        }
+    }
+
     /// The one index behind a name, for requests about one document: an index, or an alias of one.
     ///
     /// # Errors
