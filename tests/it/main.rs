@@ -12,6 +12,9 @@ mod browser;
 mod cli;
 // kill -9 at any moment.
 mod crash;
+// kill -9 of the server under load, torn and damaged translogs, a full disk.
+#[cfg(unix)]
+mod crash_server;
 // Elasticsearch's REST API: against OpenSearch, by official clients, by YAML suites, and by hostile hands.
 mod es;
 // `bifocal eval`: plans, sweeps, runs, the kept index.
