@@ -277,7 +277,7 @@ impl LexicalSearcher {
     /// As [`LexicalSearcher::top`].
     pub fn prepare(&self, query: &Query, scoring: Scoring) -> Result<Prepared> {
         let faults = Faults::default();
-        let compiled = Compiler { searcher: self, faults: faults.clone() }.compile(query, 1.0)?;
+        let compiled = Compiler::new(self, faults.clone()).compile(query, 1.0)?;
         let enabled = match scoring {
             Scoring::Enabled => EnableScoring::enabled_from_searcher(self.searcher()),
             Scoring::Disabled => EnableScoring::disabled_from_searcher(self.searcher()),

@@ -1,5 +1,6 @@
 //! A query tree to a tree of Tantivy queries whose leaves score by our BM25.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(super) struct Compiler<'a> {
     pub(super) searcher: &'a LexicalSearcher,
     /// Where scorers say what went wrong.
     pub(super) faults: Faults,
+    /// The nested objects that the part is about that is being compiled; `None` for whole documents.
+    pub(super) scope: RefCell<Option<String>>,
 }
 
 type Boxed = Box<dyn TantivyQuery>;
@@ -48,6 +51,27 @@ impl Compiler<'_> {
     /// * `boost`: multiplies every score.
     pub(super) fn compile(&self, query: &Query, boost: f32) -> Result<Boxed> {
         self.at_depth(query, boost, 0)
+    }
+
+    /// * `faults`: where scorers say what went wrong.
+    pub(super) fn new(searcher: &LexicalSearcher, faults: Faults) -> Compiler<'_> {
+        Compiler { searcher, faults, scope: RefCell::new(None) }
+    }
+
+    /// A query without the documents that it is not about, so that no function has to score them.
+    fn in_scope(&self, query: Boxed) -> Result<Boxed> {
+        let scope = self.scope.borrow().clone();
+        let inside: Boxed = match &scope {
+            Some(path) => match self.searcher.nested_path_term(path)? {
+                Some(term) => Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
+                None => return Ok(query),
+            },
+            None if self.searcher.roots_filter().is_some() => {
+                Box::new(DocsLeaf { docs: Arc::new(self.searcher.parents(None)?), score: 0.0 })
+            }
+            None => return Ok(query),
+        };
+        Ok(Box::new(BooleanQuery::new(vec![(Occur::Must, query), (Occur::Must, constant(inside, 0.0))])))
     }
 
     fn at_depth(&self, query: &Query, boost: f32, depth: usize) -> Result<Boxed> {
@@ -110,7 +134,7 @@ impl Compiler<'_> {
             }),
             Query::FunctionScore(query) => self.function_score(query, boost, depth)?,
             Query::ScriptScore(query) => Box::new(Rescored {
-                inner: self.at_depth(&query.query, 1.0, depth + 1)?,
+                inner: self.in_scope(self.at_depth(&query.query, 1.0, depth + 1)?)?,
                 others: Vec::new(),
                 rescore: Arc::new(ScriptScore {
                     script: Arc::new(self.searcher.expression_fields(&query.script)?),
@@ -416,7 +440,7 @@ impl Compiler<'_> {
             functions.push(Function { filter, weight: clause.weight, kind: self.function(clause.function.as_ref())? });
         }
         Ok(Box::new(Rescored {
-            inner: self.at_depth(&query.query, boost, depth + 1)?,
+            inner: self.in_scope(self.at_depth(&query.query, boost, depth + 1)?)?,
             others,
             rescore: Arc::new(FunctionScore {
                 functions,
@@ -464,7 +488,10 @@ impl Compiler<'_> {
             Some(term) => Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
             None => return Ok(Box::new(EmptyQuery)),
         };
-        let inner = self.at_depth(&query.query, boost, depth + 1)?;
+        let around = self.scope.replace(Some(query.path.clone()));
+        let inner = self.at_depth(&query.query, boost, depth + 1);
+        self.scope.replace(around);
+        let inner = inner?;
         let clauses = vec![(Occur::Must, inner), (Occur::Must, constant(objects, 0.0))];
         Ok(Box::new(Rescored {
             inner: Box::new(BooleanQuery::new(clauses)),

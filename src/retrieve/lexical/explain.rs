@@ -187,7 +187,7 @@ impl LexicalSearcher {
         #[expect(clippy::cast_possible_truncation, reason = "scores are single precision")]
         let inner_score = inner.as_ref().map_or(0.0, |inner| inner.value as f32);
         let reader = self.segment_reader(address)?;
-        let compiler = super::Compiler { searcher: self, faults: super::Faults::default() };
+        let compiler = super::Compiler::new(self, super::Faults::default());
         let (mut applied, mut details) = (Vec::new(), Vec::new());
         for clause in &parts.functions {
             let filter = clause.filter.as_ref().unwrap_or(&Query::MatchAll);

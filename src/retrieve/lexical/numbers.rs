@@ -86,7 +86,7 @@ impl super::LexicalSearcher {
         if field.has_terms() {
             return Err(crate::error::Error::invalid_input("is no field of numbers, dates or booleans").in_field(name));
         }
-        if !field.fast {
+        if !field.fast && !matches!(field.kind, FieldKind::RankFeature) {
             return Err(crate::error::Error::invalid_input(
                 "has no column (`doc_values` is false), which functions of its value need",
             )

@@ -195,3 +195,6 @@ fn check_clauses(query: &Query, left: &mut usize, limit: usize) -> EsResult<()> 
     }
     children.into_iter().try_for_each(|child| check_clauses(child, left, limit))
 }
+
+#[cfg(test)]
+mod tests;
