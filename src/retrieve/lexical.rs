@@ -31,6 +31,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use tantivy::columnar::ColumnIndex;
 use tantivy::index::{InvertedIndexReader, SegmentId};
 use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
@@ -46,7 +47,7 @@ use super::query::Query;
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::index::columns::ColumnsReader;
-use crate::index::lexical::bm25::FieldStatistics;
+use crate::index::lexical::bm25::{self, FieldStatistics};
 use crate::index::lexical::collector::Collector;
 use crate::index::lexical::top_k::ScoredDoc;
 use crate::index::lexical::{Bm25Params, FieldTable, LexicalField};
@@ -336,6 +337,35 @@ impl LexicalSearcher {
             (reader.segment_id(), base)
         };
         readers.map(base).collect()
+    }
+
+    /// The BM25 of `true` or `false`, which Elasticsearch keeps as terms without norms: a term that is in every other document says
+    /// little.
+    fn truth_score(&self, name: &str, field: &LexicalField, term: &Term) -> Result<f32> {
+        let (mut doc_freq, mut num_terms, mut doc_count) = (0_u64, 0_u64, 0_u64);
+        let column = self.column_name(name, field);
+        for reader in self.searcher().segment_readers() {
+            let inverted = reader.inverted_index(field.field)?;
+            doc_freq += u64::from(inverted.doc_freq(term)?);
+            let both = [false, true].map(|truth| inverted.doc_freq(&Term::from_field_bool(field.field, truth)));
+            let [no, yes] = both;
+            let own_terms = u64::from(no?) + u64::from(yes?);
+            num_terms += own_terms;
+            doc_count += match reader.fast_fields().column_opt::<bool>(&column)? {
+                Some(values) => match &values.index {
+                    ColumnIndex::Empty { .. } => 0,
+                    ColumnIndex::Full => u64::from(reader.max_doc()),
+                    ColumnIndex::Optional(present) => u64::from(present.num_non_nulls()),
+                    ColumnIndex::Multivalued(_) => {
+                        (0..reader.max_doc()).filter(|&doc| values.first(doc).is_some()).count() as u64
+                    }
+                },
+                None => own_terms,
+            };
+        }
+        let statistics = FieldStatistics::new(doc_count, num_terms, field.bm25());
+        let norm_inverse = statistics.norm_inverses[usize::from(bm25::LENGTH_WITHOUT_NORMS)];
+        Ok(bm25::score(statistics.weight(1.0, statistics.idf(doc_freq)), norm_inverse, 1.0))
     }
 
     /// Whether a document of a segment is a whole document, and neither deleted nor filtered out.

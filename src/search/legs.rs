@@ -119,6 +119,7 @@ pub(crate) fn lexical_query(searcher: &Searcher, request: &SearchRequest, leg: &
     query
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "any other query has only children to change")]
 fn apply_defaults(query: &mut Query, fields: &[BoostedField], all_words: bool) {
     match query {
         Query::Match(MatchQuery { fields: own, operator, minimum_should_match, .. }) => {

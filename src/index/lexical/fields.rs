@@ -12,6 +12,7 @@ use super::bm25::Bm25Params;
 use super::registry::Analyzers;
 use crate::schema::date::DateFormats;
 use crate::schema::flatten::{self, FlattenedField, FloatPrecision};
+use crate::schema::mapping::IndexOptions;
 
 /// The searchable fields of an index, by the names that users write (dots between levels).
 #[derive(Debug, Clone, Default)]
@@ -231,6 +232,22 @@ impl LexicalField {
     /// Whether it holds terms that BM25 scores: text or keyword.
     pub fn has_terms(&self) -> bool {
         matches!(self.kind, FieldKind::Text { .. } | FieldKind::Keyword)
+    }
+
+    /// Whether the lengths of documents count in scores.
+    pub fn has_norms(&self) -> bool {
+        match self.extra.mapping.as_deref().map(|mapping| &mapping.kind) {
+            Some(flatten::FieldKind::Text(text)) => text.norms,
+            _ => true,
+        }
+    }
+
+    /// Whether a term that occurs more often scores more.
+    pub fn has_frequencies(&self) -> bool {
+        match self.extra.mapping.as_deref().map(|mapping| &mapping.kind) {
+            Some(flatten::FieldKind::Text(text)) => text.index_options != IndexOptions::Docs,
+            _ => true,
+        }
     }
 
     /// A term of a text or keyword field, after its key where it is inside of a `flattened` field.

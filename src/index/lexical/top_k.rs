@@ -73,17 +73,19 @@ impl std::fmt::Debug for UnionSegment<'_> {
 impl<'a> UnionTerm<'a> {
     /// * `postings`: at its start; with frequencies where the field has them.
     /// * `weight`: see [`bm25::FieldStatistics::weight`]; at least 0.
-    /// * `lengths`: a coded length for each document; empty for a field without norms and frequencies.
+    /// * `lengths`: a coded length for each document; empty for a field without norms.
     /// * `clauses`: a bit for each clause of the query that the term satisfies; only read where more than one must match.
+    /// * `has_freqs`: whether frequencies count; then `postings` have them.
     pub fn new(
         postings: BlockSegmentPostings,
         weight: f32,
         norm_inverses: &'a [f32; 256],
         lengths: &'a [u8],
         clauses: u64,
+        has_freqs: bool,
     ) -> Self {
         let doc_freq = postings.doc_freq();
-        Self { postings, next: 0, doc_freq, has_freqs: !lengths.is_empty(), weight, norm_inverses, lengths, clauses }
+        Self { postings, next: 0, doc_freq, has_freqs, weight, norm_inverses, lengths, clauses }
     }
 
     fn next_doc(&self) -> DocId {
@@ -121,14 +123,29 @@ impl<'a> UnionTerm<'a> {
     fn block_scores(&self, start: usize, end: usize) -> [f32; BLOCK] {
         let mut scores = [0.0; BLOCK];
         let docs = &self.postings.docs()[start..end];
-        if !self.has_freqs {
-            let inverse = self.norm_inverses[usize::from(LENGTH_WITHOUT_NORMS)];
-            scores[..docs.len()].fill(bm25::score(self.weight, inverse, 1.0));
-            return scores;
-        }
-        let freqs = &self.postings.freqs()[start..end];
-        for ((saturated, &doc), &freq) in scores.iter_mut().zip(docs).zip(freqs) {
-            *saturated = self.norm_inverses[usize::from(self.lengths[doc as usize])] * freq as f32;
+        let one_length = self.norm_inverses[usize::from(LENGTH_WITHOUT_NORMS)];
+        match (self.has_freqs, self.lengths.is_empty()) {
+            (false, true) => {
+                scores[..docs.len()].fill(bm25::score(self.weight, one_length, 1.0));
+                return scores;
+            }
+            (false, false) => {
+                for (saturated, &doc) in scores.iter_mut().zip(docs) {
+                    *saturated = self.norm_inverses[usize::from(self.lengths[doc as usize])];
+                }
+            }
+            (true, true) => {
+                let freqs = &self.postings.freqs()[start..end];
+                for (saturated, &freq) in scores.iter_mut().zip(freqs) {
+                    *saturated = one_length * freq as f32;
+                }
+            }
+            (true, false) => {
+                let freqs = &self.postings.freqs()[start..end];
+                for ((saturated, &doc), &freq) in scores.iter_mut().zip(docs).zip(freqs) {
+                    *saturated = self.norm_inverses[usize::from(self.lengths[doc as usize])] * freq as f32;
+                }
+            }
         }
         for saturated in &mut scores[..docs.len()] {
             *saturated = self.weight - self.weight / (1.0 + *saturated);

@@ -1,7 +1,7 @@
 //! A query tree to a tree of Tantivy queries whose leaves score by our BM25.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::expand::MAX_EXPANSIONS;
 use super::functions::{Function, FunctionKind, FunctionScore, RandomSource, ScriptScore};
 use super::nested::BlockJoin;
 use super::numbers::NumberField;
-use super::phrase::{PhraseLeaf, PhraseSlot};
+use super::phrase::{PhraseLeaf, PhraseSlot, PhrasesLeaf};
 use super::rescoring::{Cap, Demote, Faults, Rescored};
 use super::synonyms::{CombinedLeaf, SynonymLeaf};
 use super::term::{DocsLeaf, Norms, TermLeaf};
@@ -192,18 +192,22 @@ impl Compiler<'_> {
 
     pub(super) fn norms(&self, field: &LexicalField) -> Result<Norms> {
         let inverses = self.searcher.statistics(field.field)?.norm_inverses.clone();
-        Ok(Norms { inverses, columns: self.searcher.0.columns.clone() })
+        let (has_lengths, has_frequencies) = (field.has_norms(), field.has_frequencies());
+        Ok(Norms { inverses, columns: self.searcher.0.columns.clone(), has_lengths, has_frequencies })
     }
 
     /// A value of a number, date or boolean field.
     fn value(&self, name: &str, field: &LexicalField, term: Term, boost: f32) -> Result<Boxed> {
         let query: Boxed = if field.indexed {
-            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+            Box::new(TermQuery::new(term.clone(), IndexRecordOption::Basic))
         } else if field.fast {
-            Box::new(RangeQuery::new(Bound::Included(term.clone()), Bound::Included(term)))
+            Box::new(RangeQuery::new(Bound::Included(term.clone()), Bound::Included(term.clone())))
         } else {
             return Err(not_searchable(name));
         };
+        if matches!(field.kind, FieldKind::Bool) && field.indexed {
+            return Ok(constant(query, boost * self.searcher.truth_score(name, field, &term)?));
+        }
         Ok(constant(query, boost))
     }
 
@@ -326,6 +330,9 @@ impl Compiler<'_> {
 
     fn term_phrase(&self, query: &TermPhraseQuery, boost: f32) -> Result<Boxed> {
         let field = &*self.searcher.field(&query.field)?;
+        if !query.alternatives.is_empty() {
+            return self.phrase_paths(field, query, boost);
+        }
         let Some(first) = query.places.first().map(|place| place.position) else { return Ok(Box::new(EmptyQuery)) };
         let mut places: Vec<(u32, Vec<Term>)> = Vec::with_capacity(query.places.len());
         for (idx, place) in query.places.iter().enumerate() {
@@ -343,6 +350,33 @@ impl Compiler<'_> {
         }
         let leaf = self.phrase_of(field, places, query.slop, boost)?;
         Ok(leaf.unwrap_or_else(|| Box::new(EmptyQuery)))
+    }
+
+    /// Sequences of terms that count as one phrase, with the idfs of all their terms, as Lucene's spans are scored.
+    fn phrase_paths(&self, field: &LexicalField, query: &TermPhraseQuery, boost: f32) -> Result<Boxed> {
+        let statistics = self.searcher.statistics(field.field)?;
+        let mut terms = BTreeSet::new();
+        let mut phrases = Vec::new();
+        for path in std::iter::once(&query.places).chain(&query.alternatives) {
+            let first = path.first().map_or(0, |place| place.position);
+            let mut slots = Vec::with_capacity(path.len());
+            for place in path {
+                let own: Vec<Term> = place.terms.iter().map(|term| field.text_term(term)).collect();
+                terms.extend(own.iter().cloned());
+                slots.push(PhraseSlot { offset: place.position.saturating_sub(first), terms: own });
+            }
+            phrases.push(slots);
+        }
+        let mut sum_idf = 0.0;
+        for term in &terms {
+            let doc_freq = self.searcher.doc_freq(term)?;
+            if doc_freq > 0 {
+                sum_idf += statistics.idf(doc_freq);
+            }
+        }
+        let (weight, norms) = (statistics.weight(boost, sum_idf), self.norms(field)?);
+        let leaf = |slots| PhraseLeaf { slots, slop: query.slop, weight, norms: norms.clone() };
+        Ok(Box::new(PhrasesLeaf { phrases: phrases.into_iter().map(leaf).collect() }))
     }
 
     fn combined_term(&self, query: &CombinedTermQuery, boost: f32) -> Result<Boxed> {

@@ -79,7 +79,7 @@ impl LexicalSearcher {
                 let length =
                     std::str::from_utf8(key).map_or(key.len(), |term| term.chars().count()).min(word.chars().count());
                 let boost = if distance == 0 { 1.0 } else { 1.0 - f32::from(distance) / length.max(1) as f32 };
-                if boost > 0.0 {
+                if boost >= 0.0 {
                     found.entry(key.to_vec()).or_insert((boost, 0)).1 += u64::from(stream.value().doc_freq);
                 }
             }

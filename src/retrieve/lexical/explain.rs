@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::index::lexical::LexicalField;
 use crate::index::lexical::bm25::{self, LENGTH_WITHOUT_NORMS};
 use crate::retrieve::query::{
-    BoolQuery, DecayShape, FunctionClause, FunctionScoreQuery, Modifier, Query, RangeQuery, ScoreFunction, ScoreMode,
+    BoolQuery, BoostMode, DecayShape, FunctionClause, FunctionScoreQuery, Modifier, Query, RangeQuery, ScoreFunction,
+    ScoreMode,
 };
 
 /// A value and the values it is made of, in Elasticsearch's shape.
@@ -217,9 +218,10 @@ impl LexicalSearcher {
         let max_boost = parts.max_boost.map_or(f64::from(f32::MAX), f64::from);
         let capped =
             Explanation::of(factor.min(max_boost), "min of:", vec![combined, Explanation::leaf(max_boost, "maxBoost")]);
-        let mode = match parts.boost_mode {
-            crate::retrieve::query::BoostMode::Multiply => "function score, product of:".to_string(),
-            other => format!("function score, boost mode [{other:?}] of:").to_lowercase(),
+        let mode = if parts.boost_mode == BoostMode::Multiply {
+            "function score, product of:".to_string()
+        } else {
+            format!("function score, boost mode [{:?}] of:", parts.boost_mode).to_lowercase()
         };
         Ok(Explanation::of(score, mode, inner.into_iter().chain([capped]).collect()))
     }
@@ -258,12 +260,14 @@ impl LexicalSearcher {
         {
             return Ok(None);
         }
-        let freq = postings.term_freq();
+        let freq = if field.has_frequencies() { postings.term_freq() } else { 1 };
         let statistics = self.statistics(field.field)?;
         let doc_freq = self.doc_freq(term)?;
         let idf = statistics.idf(doc_freq);
         let lengths = self.columns(address.segment_ord).and_then(|columns| columns.lengths(field.field));
-        let coded = lengths.and_then(|lengths| lengths.bytes.get(address.doc_id as usize).copied());
+        let coded = lengths
+            .filter(|_| field.has_norms())
+            .and_then(|lengths| lengths.bytes.get(address.doc_id as usize).copied());
         let length_byte = coded.unwrap_or(LENGTH_WITHOUT_NORMS);
         let norm_inverse = statistics.norm_inverses[usize::from(length_byte)];
         let value = bm25::score(statistics.weight(boost, idf), norm_inverse, freq as f32);
@@ -315,6 +319,7 @@ fn sum_of(score: f32, mut details: Vec<Explanation>) -> Explanation {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other query is printed as it is")]
 fn constant(query: &Query, score: f32, boost: f32) -> Explanation {
     let text = match query {
         Query::ConstantScore(inner) => format!("ConstantScore({})", text_of(inner)),

@@ -76,9 +76,10 @@ impl Compiler<'_> {
         if edits == 0 {
             return self.term_leaf(field, field.text_term(&query.term), boost);
         }
-        let rewrite = match query.rewrite {
-            Rewrite::Usual => Rewrite::TopTermsBlended(query.max_expansions),
-            other => other,
+        let rewrite = if query.rewrite == Rewrite::Usual {
+            Rewrite::TopTermsBlended(query.max_expansions)
+        } else {
+            query.rewrite
         };
         let expansions = self.searcher.near(field, &query.term, edits, query.prefix_length, query.transpositions)?;
         self.rewritten(field, expansions, rewrite, boost)

@@ -73,6 +73,70 @@ impl PhraseLeaf {
     }
 }
 
+/// Phrases that count as one: their occurrences are summed before they are scored. All of one field and weight.
+#[derive(Debug, Clone)]
+pub(super) struct PhrasesLeaf {
+    pub(super) phrases: Vec<PhraseLeaf>,
+}
+
+impl Query for PhrasesLeaf {
+    fn weight(&self, _scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for PhrasesLeaf {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let mut phrases = Vec::with_capacity(self.phrases.len());
+        for phrase in &self.phrases {
+            phrases.extend(phrase.open(reader, boost)?);
+        }
+        Ok(if phrases.is_empty() { Box::new(EmptyScorer) } else { Box::new(PhrasesScorer { phrases }) })
+    }
+
+    fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
+        explain_by_scorer(self, reader, doc)
+    }
+}
+
+struct PhrasesScorer {
+    phrases: Vec<PhraseScorer>,
+}
+
+impl DocSet for PhrasesScorer {
+    fn advance(&mut self) -> DocId {
+        let doc = self.doc();
+        for phrase in self.phrases.iter_mut().filter(|phrase| phrase.doc == doc) {
+            phrase.advance();
+        }
+        self.doc()
+    }
+
+    fn seek(&mut self, target: DocId) -> DocId {
+        for phrase in &mut self.phrases {
+            phrase.seek(target);
+        }
+        self.doc()
+    }
+
+    fn doc(&self) -> DocId {
+        self.phrases.iter().map(|phrase| phrase.doc).min().unwrap_or(TERMINATED)
+    }
+
+    fn size_hint(&self) -> u32 {
+        self.phrases.iter().map(PhraseScorer::size_hint).max().unwrap_or(0)
+    }
+}
+
+impl Scorer for PhrasesScorer {
+    fn score(&mut self) -> Score {
+        let doc = self.doc();
+        let here = || self.phrases.iter().filter(|phrase| phrase.doc == doc);
+        let freq: f32 = here().map(|phrase| phrase.freq).sum();
+        here().next().map_or(0.0, |phrase| bm25::score(phrase.weight, phrase.norms.inverse(doc), freq))
+    }
+}
+
 struct SlotPostings {
     offset: u32,
     postings: Vec<SegmentPostings>,

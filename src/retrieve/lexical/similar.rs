@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::LexicalSearcher;
 use super::words;
 use crate::error::Result;
-use crate::index::lexical::{Analyzer, FieldKind};
+use crate::index::lexical::FieldKind;
 use crate::retrieve::query::{
     BoolQuery, FieldTexts, FieldValue, MinimumShouldMatch, MoreLikeThisQuery, Query, TermSelection, TermValue,
 };
@@ -66,7 +66,7 @@ impl LexicalSearcher {
         for text in &liked.texts {
             let terms = match (analyzer, &field.kind) {
                 (None, FieldKind::Text { analyzer, .. }) => analyzer.terms(text),
-                (Some(name), FieldKind::Text { .. }) => Analyzer::named(name)?.terms(text),
+                (Some(name), FieldKind::Text { .. }) => self.fields().analyzers().get(name)?.terms(text),
                 _ => words::tokens(&field, None, text)?.into_iter().map(|token| token.term).collect(),
             };
             for term in terms {
@@ -137,6 +137,6 @@ fn looked_up(query: &MoreLikeThisQuery, chosen: Vec<Chosen>) -> Query {
         return Query::MatchNone;
     }
     let required = MinimumShouldMatch::number(&query.minimum_should_match, should.len()).unwrap_or(0);
-    let minimum_should_match = (required > 0).then(|| MinimumShouldMatch::Count(required));
+    let minimum_should_match = (required > 0).then_some(MinimumShouldMatch::Count(required));
     Query::Bool(BoolQuery { should, minimum_should_match, ..BoolQuery::default() })
 }

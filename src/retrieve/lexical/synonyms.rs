@@ -57,7 +57,12 @@ impl Weight for SynonymLeaf {
 
 impl Weight for CombinedLeaf {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        let norms = Norms { inverses: self.inverses.clone(), columns: self.columns.clone() };
+        let norms = Norms {
+            inverses: self.inverses.clone(),
+            columns: self.columns.clone(),
+            has_lengths: true,
+            has_frequencies: true,
+        };
         let fields: Vec<(SegmentNorms, f32)> =
             self.fields.iter().map(|(term, boost)| (norms.of_segment(term, reader), *boost)).collect();
         let inverses = self.inverses.clone();

@@ -26,19 +26,24 @@ pub(super) struct TermLeaf {
 pub(super) struct Norms {
     pub(super) inverses: NormInverses,
     pub(super) columns: SharedColumns,
+    /// Whether they count at all.
+    pub(super) has_lengths: bool,
+    /// Whether frequencies count; else each term counts once.
+    pub(super) has_frequencies: bool,
 }
 
 /// [`Norms`] of one segment.
 pub(super) struct SegmentNorms {
     inverses: NormInverses,
     lengths: OwnedBytes,
+    has_frequencies: bool,
 }
 
 impl Norms {
     pub(super) fn of_segment(&self, term: &Term, reader: &SegmentReader) -> SegmentNorms {
-        let columns = self.columns.get(&reader.segment_id());
+        let columns = self.columns.get(&reader.segment_id()).filter(|_| self.has_lengths);
         let lengths = columns.map_or_else(OwnedBytes::empty, |columns| columns.length_bytes(term.field()));
-        SegmentNorms { inverses: self.inverses.clone(), lengths }
+        SegmentNorms { inverses: self.inverses.clone(), lengths, has_frequencies: self.has_frequencies }
     }
 }
 
@@ -114,7 +119,8 @@ impl DocSet for TermScorer {
 
 impl Scorer for TermScorer {
     fn score(&mut self) -> Score {
-        bm25::score(self.weight, self.norms.inverse(self.postings.doc()), self.postings.term_freq() as f32)
+        let freq = if self.norms.has_frequencies { self.postings.term_freq() as f32 } else { 1.0 };
+        bm25::score(self.weight, self.norms.inverse(self.postings.doc()), freq)
     }
 }
 

@@ -8,6 +8,7 @@ use tantivy::{BitSet, Term};
 use super::LexicalSearcher;
 use super::words::{WordTerm, check_boost};
 use crate::error::Result;
+use crate::index::lexical::LexicalField;
 use crate::index::lexical::top_k::{ScoredDoc, UnionSegment, UnionTerm, top_k};
 use crate::retrieve::query::{BoostQuery, Query};
 
@@ -21,6 +22,7 @@ pub(super) struct UnionPlan {
 #[derive(Debug)]
 struct PlannedTerm {
     term: Term,
+    field: UnionField,
     weight: f32,
     clauses: u64,
 }
@@ -42,14 +44,15 @@ impl LexicalSearcher {
         let mut plan = UnionPlan { terms: Vec::new(), required: u32::try_from(required).unwrap_or(u32::MAX) };
         for (clause, terms) in clauses.into_iter().enumerate() {
             for (field, term, boost) in terms {
-                let statistics = self.statistics(field)?;
+                let statistics = self.statistics(field.field)?;
                 let doc_freq = self.doc_freq(&term)?;
                 if doc_freq == 0 {
                     continue;
                 }
                 let weight = statistics.weight(boost, statistics.idf(doc_freq));
                 let bit = 1_u64 << (clause % MAX_CLAUSES);
-                let planned = merged.entry(term.clone()).or_insert(PlannedTerm { term, weight: 0.0, clauses: 0 });
+                let planned =
+                    merged.entry(term.clone()).or_insert(PlannedTerm { term, field, weight: 0.0, clauses: 0 });
                 planned.weight += weight;
                 planned.clauses |= bit;
             }
@@ -78,8 +81,11 @@ impl LexicalSearcher {
                 let Some(info) = inverted.get_term_info(&planned.term)? else { continue };
                 let postings = inverted.read_block_postings_from_terminfo(&info, IndexRecordOption::WithFreqs)?;
                 let lengths = view.columns.lengths(field).map_or(&[][..], |lengths| lengths.bytes);
+                // Keywords have neither lengths nor frequencies.
+                let has_frequencies = !lengths.is_empty() && planned.field.has_frequencies;
+                let lengths = if planned.field.has_norms { lengths } else { &[] };
                 let norms = &self.statistics(field)?.norm_inverses;
-                terms.push(UnionTerm::new(postings, planned.weight, norms, lengths, planned.clauses));
+                terms.push(UnionTerm::new(postings, planned.weight, norms, lengths, planned.clauses, has_frequencies));
             }
             segments.push(UnionSegment { segment_ord, max_doc: reader.max_doc(), terms, accepts: accepts.as_ref() });
         }
@@ -87,8 +93,22 @@ impl LexicalSearcher {
     }
 }
 
+/// A field and what counts in it.
+#[derive(Debug, Clone, Copy)]
+struct UnionField {
+    field: Field,
+    has_norms: bool,
+    has_frequencies: bool,
+}
+
+impl UnionField {
+    fn new(field: &LexicalField) -> Self {
+        Self { field: field.field, has_norms: field.has_norms(), has_frequencies: field.has_frequencies() }
+    }
+}
+
 /// The terms of which any satisfies a clause, each with its field and boost.
-type Clause = Vec<(Field, Term, f32)>;
+type Clause = Vec<(UnionField, Term, f32)>;
 
 impl LexicalSearcher {
     /// Collects clauses and says how many of them must match; `None` when there is anything but words and terms.
@@ -100,7 +120,10 @@ impl LexicalSearcher {
                     return Ok(None);
                 }
                 let clause = |terms: Vec<WordTerm<'_>>| {
-                    terms.into_iter().map(|word| (word.field.field, word.term, boost * word.boost)).collect()
+                    terms
+                        .into_iter()
+                        .map(|word| (UnionField::new(&word.field), word.term, boost * word.boost))
+                        .collect()
                 };
                 clauses.extend(words.words.into_iter().map(clause));
                 Some(words.required)
@@ -110,7 +133,11 @@ impl LexicalSearcher {
                 if !field.has_terms() || !field.indexed {
                     return Ok(None);
                 }
-                clauses.push(vec![(field.field, super::values::term(&query.field, field, &query.value)?, boost)]);
+                clauses.push(vec![(
+                    UnionField::new(field),
+                    super::values::term(&query.field, field, &query.value)?,
+                    boost,
+                )]);
                 Some(1)
             }
             Query::Boost(BoostQuery { query, boost: own }) => {

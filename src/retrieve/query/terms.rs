@@ -43,6 +43,9 @@ pub struct TermPhraseQuery {
     /// The terms of the last place are beginnings of terms; at most so many terms become of them.
     #[serde(default)]
     pub max_expansions: Option<usize>,
+    /// Other sequences that count as occurrences of the same phrase (synonyms of several words).
+    #[serde(default)]
+    pub alternatives: Vec<Vec<PhrasePlace>>,
 }
 
 /// A place of a phrase.

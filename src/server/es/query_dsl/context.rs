@@ -28,6 +28,9 @@ impl Default for QueryLimits {
     }
 }
 
+/// Looks up the source of a document by index and id.
+pub type SourceOf<'a> = &'a dyn Fn(&str, &DocumentId) -> EsResult<Option<Map<String, Value>>>;
+
 /// What a query may need to know to be understood on one index. Made for one request.
 pub struct QueryContext<'a> {
     /// The index's concrete name.
@@ -39,7 +42,7 @@ pub struct QueryContext<'a> {
     /// `now` of date math, in milliseconds since 1970.
     pub now_millis: i64,
     /// Looks up a document's source (index, id), for `terms` lookups and `more_like_this`.
-    pub get: &'a dyn Fn(&str, &DocumentId) -> EsResult<Option<Map<String, Value>>>,
+    pub get: SourceOf<'a>,
     /// The hits that the request asks for: what a `knn` query without `k` finds.
     pub size: usize,
     /// How large a query may be.
@@ -62,7 +65,7 @@ impl<'a> QueryContext<'a> {
         fields: &'a FieldTable,
         definition: &'a IndexDefinition,
         now_millis: i64,
-        get: &'a dyn Fn(&str, &DocumentId) -> EsResult<Option<Map<String, Value>>>,
+        get: SourceOf<'a>,
     ) -> Self {
         Self {
             index,

@@ -11,6 +11,7 @@ use crate::index::lexical::{FieldKind, LexicalField};
 use crate::retrieve::query::{BoolQuery, FieldValue, FieldValues, IdsQuery, Query, RangeQuery, TermValue};
 use crate::schema::date::{self, DateFormats, DateMath, Missing};
 use crate::schema::flatten::{self, FlattenedField};
+use crate::schema::mapping::IndexOptions;
 
 /// How a field's values are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,22 @@ pub(super) fn type_of(field: &LexicalField) -> &str {
     }
 }
 
+/// Whether phrases can be looked for in a field.
+pub(super) fn has_positions(field: &LexicalField) -> bool {
+    match field.extra.mapping.as_deref().map(|mapping| &mapping.kind) {
+        Some(flatten::FieldKind::Text(text)) => !matches!(text.index_options, IndexOptions::Docs | IndexOptions::Freqs),
+        _ => true,
+    }
+}
+
+/// Whether a text that is looked for in a keyword field is taken apart at its spaces.
+pub(super) fn splits_on_whitespace(field: &LexicalField) -> bool {
+    let mapping = field.extra.mapping.as_deref();
+    mapping.is_some_and(|mapping| {
+        matches!(&mapping.kind, flatten::FieldKind::Keyword { split_queries_on_whitespace: true, .. })
+    })
+}
+
 impl<'a> QueryContext<'a> {
     /// The field of this name; `None` for one that the mapping lacks.
     pub(super) fn find(&self, name: &str) -> Option<Cow<'a, LexicalField>> {
@@ -109,7 +126,9 @@ impl<'a> QueryContext<'a> {
 
     /// The analyzer of this name.
     pub(super) fn analyzer(&self, query: &str, name: &str) -> EsResult<crate::index::lexical::Analyzer> {
-        crate::index::lexical::Analyzer::named(name)
+        self.fields
+            .analyzers()
+            .get(name)
             .map_err(|_| self.shard_error(format!("[{query}] analyzer [{name}] not found")))
     }
 

@@ -189,6 +189,7 @@ fn read_modifier(text: &str) -> EsResult<Modifier> {
     })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds of JSON are treated alike")]
 fn decay(shape: DecayShape, name: &str, value: &Value, context: &QueryContext<'_>) -> EsResult<ScoreFunction> {
     let (mut found, mut multi_value_mode) = (None, MultiValueMode::Min);
     for (key, value) in object::members(name, value)? {

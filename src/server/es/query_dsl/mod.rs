@@ -24,7 +24,7 @@ mod simple_query_string;
 mod term_level;
 mod text;
 
-pub use self::context::{QueryContext, QueryLimits};
+pub use self::context::{QueryContext, QueryLimits, SourceOf};
 
 use serde_json::Value;
 

@@ -105,6 +105,7 @@ pub(super) fn more_like_this(body: &Value, context: &QueryContext<'_>) -> EsResu
     Ok(common.around(query))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds of JSON are treated alike")]
 fn items(key: &str, value: &Value) -> EsResult<Vec<Item>> {
     match value {
         Value::Array(values) => values.iter().map(|value| item(key, value)).collect(),
@@ -195,6 +196,7 @@ impl QueryContext<'_> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds of JSON are treated alike")]
 fn collect_texts(value: &Value, texts: &mut Vec<String>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| collect_texts(value, texts)),

@@ -20,6 +20,7 @@ const MAX_DEPTH: usize = 60;
 const MAX_LENGTH: usize = 65_535;
 
 /// Reads a `script`: its source alone, or an object with `source`, `params` and `lang`.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds of JSON are treated alike")]
 pub(super) fn script(value: &Value, context: &QueryContext<'_>) -> EsResult<Script> {
     let no_params = Map::new();
     let (mut source, mut params) = (None, &no_params);
@@ -404,6 +405,7 @@ impl Parser<'_> {
         Ok((Expression::Call(function, arguments), kind))
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other token is refused")]
     fn vector(&mut self, name: &str, measure: VectorMeasure) -> EsResult<Typed> {
         self.expect("(")?;
         if !self.take("params") {

@@ -81,13 +81,19 @@ pub(super) fn query_string(body: &Value, context: &QueryContext<'_>) -> EsResult
             "time_zone" => settings.time_zone = Some(object::text(QUERY, key, value)?),
             "lenient" => lenient = Some(truth()?),
             "escape" if truth()? => return Err(object::unsupported(QUERY, "escape: true")),
-            "max_determinized_states" => drop(object::count(QUERY, key, value)?),
-            "escape" | "enable_position_increments" => drop(truth()?),
+            "max_determinized_states" => {
+                object::count(QUERY, key, value)?;
+            }
+            "escape" | "enable_position_increments" => {
+                truth()?;
+            }
             "minimum_should_match"
             | "analyzer"
             | "fuzzy_rewrite"
             | "fuzzy_transpositions"
-            | "auto_generate_synonyms_phrase_query" => drop(settings.options.take(key, value)?),
+            | "auto_generate_synonyms_phrase_query" => {
+                settings.options.take(key, value)?;
+            }
             _ if common.take(QUERY, key, value)? => {}
             _ => return Err(EsError::parsing(format!("[query_string] query does not support [{key}]"))),
         }
@@ -120,6 +126,7 @@ pub(super) fn query_string(body: &Value, context: &QueryContext<'_>) -> EsResult
 }
 
 /// `minimum_should_match` of the whole, under boosts too.
+#[expect(clippy::wildcard_enum_match_arm, reason = "any other query is no boost")]
 fn with_minimum(query: Query, minimum: Option<&str>) -> EsResult<Query> {
     match query {
         Query::Boost(mut boost) => {

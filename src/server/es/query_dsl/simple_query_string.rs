@@ -85,11 +85,13 @@ pub(super) fn simple_query_string(body: &Value, context: &QueryContext<'_>) -> E
             "lenient" => lenient = Some(object::truth(QUERY, key, value)?),
             "minimum_should_match" => minimum = Some(object::text(QUERY, key, value)?),
             "quote_field_suffix" => quote_field_suffix = Some(object::text(QUERY, key, value)?),
-            "analyze_wildcard" => drop(object::truth(QUERY, key, value)?),
+            "analyze_wildcard" => {
+                object::truth(QUERY, key, value)?;
+            }
             "fuzzy_prefix_length" => options.prefix_length = object::count(QUERY, key, value)?,
             "fuzzy_max_expansions" => options.max_expansions = object::count(QUERY, key, value)?.max(1),
             "analyzer" | "fuzzy_transpositions" | "auto_generate_synonyms_phrase_query" => {
-                drop(options.take(key, value)?);
+                options.take(key, value)?;
             }
             _ if common.take(QUERY, key, value)? => {}
             _ => return Err(EsError::parsing(format!("[{QUERY}] unsupported field [{key}]"))),

@@ -62,6 +62,7 @@ pub(super) fn term(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> 
 }
 
 /// `terms`, with values or a lookup of them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds of JSON are treated alike")]
 pub(super) fn terms(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
     let (mut common, mut found): (Common, Option<(&str, &Value)>) = (Common::default(), None);
     for (key, value) in object::members("terms", body)? {
@@ -159,6 +160,7 @@ fn flatten(value: Value, found: &mut Vec<Value>) {
 }
 
 /// The value of a pattern's field: a text, or an object with `value` and parameters that `take` knows.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds of JSON are treated alike")]
 fn pattern<'v>(
     query: &str,
     body: &'v Value,
@@ -200,9 +202,10 @@ impl QueryContext<'_> {
 
     /// A part of a term in the case and accents that the field's terms have.
     pub(super) fn normalized_part(&self, field: &LexicalField, text: &str) -> String {
-        match &field.kind {
-            FieldKind::Text { search_analyzer, .. } => search_analyzer.normalize(text),
-            _ => self.normalized(field, text),
+        if let FieldKind::Text { search_analyzer, .. } = &field.kind {
+            search_analyzer.normalize(text)
+        } else {
+            self.normalized(field, text)
         }
     }
 }

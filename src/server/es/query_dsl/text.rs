@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{Kind, kind_of, type_of};
+use super::field::{Kind, has_positions, kind_of, splits_on_whitespace, type_of};
 use super::object;
-use crate::index::lexical::{Analyzer, FieldKind, LexicalField, Token};
+use crate::index::lexical::{Analyzer, FieldKind, GraphStep, LexicalField, Token, TokenGraph};
 use crate::retrieve::query::{
     BoolQuery, FieldValue, Fuzziness, FuzzyQuery, MinimumShouldMatch, Operator, PatternQuery, PhrasePlace, Query,
     Rewrite, SynonymQuery, TermPhraseQuery, TermValue, WeightedTerm,
@@ -269,16 +269,18 @@ pub(super) fn phrase(field: &str, places: &Places, slop: u32) -> Query {
     match places.as_slice() {
         [] => Query::MatchNone,
         [(_, terms)] => term_or_synonyms(field, terms, None),
-        several => Query::TermPhrase(TermPhraseQuery {
+        _ => Query::TermPhrase(TermPhraseQuery {
             field: field.to_string(),
-            places: several
-                .iter()
-                .map(|(position, terms)| PhrasePlace { terms: terms.clone(), position: *position })
-                .collect(),
+            places: phrase_places(places),
             slop,
             max_expansions: None,
+            alternatives: Vec::new(),
         }),
     }
+}
+
+fn phrase_places(places: &Places) -> Vec<PhrasePlace> {
+    places.iter().map(|(position, terms)| PhrasePlace { terms: terms.clone(), position: *position }).collect()
 }
 
 /// How the words of a text are put together.
@@ -300,14 +302,74 @@ impl QueryContext<'_> {
         &self,
         options: &TextOptions,
         field: &LexicalField,
-        _quoted: bool,
+        quoted: bool,
         text: &str,
     ) -> EsResult<Vec<Token>> {
-        Ok(match (&options.analyzer, &field.kind) {
-            (Some(name), _) => self.analyzer(options.query, name)?.tokens(text),
-            (None, FieldKind::Text { search_analyzer, .. }) => search_analyzer.tokens(text),
-            (None, _) => Analyzer::named("keyword")?.tokens(&self.normalized(field, text)),
+        let quote_analyzer = field.extra.search_quote_analyzer.as_ref().filter(|_| quoted);
+        Ok(match (&options.analyzer, quote_analyzer, &field.kind) {
+            (Some(name), _, _) => self.analyzer(options.query, name)?.tokens(text),
+            (None, Some(analyzer), _) => analyzer.tokens(text),
+            (None, None, FieldKind::Text { search_analyzer, .. }) => search_analyzer.tokens(text),
+            (None, None, _) if splits_on_whitespace(field) => {
+                let mut tokens = Analyzer::named("whitespace")?.tokens(text);
+                tokens.iter_mut().for_each(|token| token.term = self.normalized(field, &token.term));
+                tokens
+            }
+            (None, None, _) => Analyzer::named("keyword")?.tokens(&self.normalized(field, text)),
         })
+    }
+
+    /// What a text with tokens of several positions becomes; `None` where there are none.
+    fn graph_query(&self, name: &str, tokens: &[Token], form: Form, options: &TextOptions) -> EsResult<Option<Query>> {
+        let graph = TokenGraph::new(tokens.to_vec());
+        if !graph.is_graph() || !matches!(form, Form::Words | Form::Phrase) {
+            return Ok(None);
+        }
+        let too_many =
+            || EsError::illegal_argument(format!("the text in [{name}] has too many synonyms of several words"));
+        let path_of = |tokens: &[Token]| places(tokens);
+        if form == Form::Phrase {
+            let mut paths = graph.paths().ok_or_else(too_many)?.into_iter().map(|path| path_of(&path));
+            let Some(first) = paths.next() else { return Ok(None) };
+            if options.slop > 0 {
+                let phrases = std::iter::once(first).chain(paths).map(|path| phrase(name, &path, options.slop));
+                return Ok(Some(any_of(phrases.collect())));
+            }
+            return Ok(Some(Query::TermPhrase(TermPhraseQuery {
+                field: name.to_string(),
+                places: phrase_places(&first),
+                slop: 0,
+                max_expansions: None,
+                alternatives: paths.map(|path| phrase_places(&path)).collect(),
+            })));
+        }
+        let fuzzy = options.fuzzy();
+        let mut clauses = Vec::new();
+        for step in graph.steps().ok_or_else(too_many)? {
+            clauses.push(match step {
+                GraphStep::Terms(tokens) => {
+                    let mut terms: Vec<String> = Vec::new();
+                    for token in tokens.into_iter().filter(|token| !token.term.is_empty()) {
+                        if !terms.contains(&token.term) {
+                            terms.push(token.term);
+                        }
+                    }
+                    term_or_synonyms(name, &terms, fuzzy.as_ref())
+                }
+                GraphStep::Paths(paths) => {
+                    let way = |path: Vec<Token>| {
+                        let places = path_of(&path);
+                        if options.auto_generate_synonyms_phrase_query {
+                            return phrase(name, &places, 0);
+                        }
+                        let terms = places.iter().map(|(_, terms)| term_or_synonyms(name, terms, None));
+                        combination(terms.collect(), Operator::And)
+                    };
+                    any_of(paths.into_iter().map(way).collect())
+                }
+            });
+        }
+        Ok(Some(combination(clauses, options.operator)))
     }
 
     /// A text in one field. An unmapped field matches nothing.
@@ -328,7 +390,21 @@ impl QueryContext<'_> {
             };
         }
         let is_phrase = matches!(form, Form::Phrase | Form::PhrasePrefix);
+        if is_phrase && !has_positions(&field) {
+            let reason = format!("field:[{name}] was indexed without position data; cannot run PhraseQuery");
+            return if options.lenient {
+                Ok(Query::MatchNone)
+            } else {
+                Err(self.cannot_create("illegal_state_exception", reason))
+            };
+        }
         let tokens = self.tokens(options, &field, is_phrase, &text)?;
+        if let Some(query) = self.graph_query(name, &tokens, form, options)? {
+            return match form {
+                Form::Words => with_minimum(query, options.minimum_should_match.as_deref()),
+                Form::Phrase | Form::PhrasePrefix | Form::BoolPrefix => Ok(query),
+            };
+        }
         let places = places(&tokens);
         if places.is_empty() {
             return Ok(options.of_nothing());
@@ -385,12 +461,10 @@ impl QueryContext<'_> {
 fn phrase_prefix(name: &str, places: &Places, options: &TextOptions) -> Query {
     Query::TermPhrase(TermPhraseQuery {
         field: name.to_string(),
-        places: places
-            .iter()
-            .map(|(position, terms)| PhrasePlace { terms: terms.clone(), position: *position })
-            .collect(),
+        places: phrase_places(places),
         slop: options.slop,
         max_expansions: Some(options.max_expansions),
+        alternatives: Vec::new(),
     })
 }
 

@@ -249,6 +249,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Words that stand side by side, each a clause of its own.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other query is one clause")]
     fn add_words(&self, clauses: &mut Vec<(Occur, Query)>, field: Option<&str>, text: &str) -> Result<(), Fault> {
         let Some(query) = self.parts.words(field, text)? else { return Ok(()) };
         let occur = if self.operator == Operator::And { Occur::Must } else { Occur::Should };
