@@ -116,6 +116,11 @@ impl Snapshot {
         &self.opened.fields
     }
 
+    /// The installation's models.
+    pub(crate) fn models(&self) -> &crate::models::Models {
+        &self.opened.models
+    }
+
     /// Tantivy's snapshot.
     pub(crate) fn searcher(&self) -> &tantivy::Searcher {
         &self.searcher

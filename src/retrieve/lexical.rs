@@ -159,8 +159,8 @@ impl LexicalSearcher {
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a value that does not fit its field, a pattern that
     /// cannot be read, or a boost out of range; [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for an unknown analyzer.
     pub fn top(&self, query: &Query, depth: usize, filter: Option<&[BitSet]>) -> Result<Vec<ScoredDoc>> {
-        if let Some(plan) = self.plan_union(query)? {
-            return self.top_of_union(&plan, depth, filter);
+        if let Some(top) = self.top_of_words(query, depth, filter)? {
+            return Ok(top);
         }
         let prepared = self.prepare(query, Scoring::Enabled)?;
         let mut collector = Collector::new(depth);
@@ -175,8 +175,8 @@ impl LexicalSearcher {
         Ok(collector.into_sorted())
     }
 
-    /// As [`LexicalSearcher::top`], for a query of plain words, whose hits are found without reading all that match; `None` for any
-    /// other query.
+    /// As [`LexicalSearcher::top`], for a query of plain words, filtered or not, whose hits are found without reading all that match;
+    /// `None` for any other query.
     ///
     /// # Errors
     /// As [`LexicalSearcher::top`].
@@ -186,7 +186,16 @@ impl LexicalSearcher {
         depth: usize,
         filter: Option<&[BitSet]>,
     ) -> Result<Option<Vec<ScoredDoc>>> {
-        self.plan_union(query)?.map(|plan| self.top_of_union(&plan, depth, filter)).transpose()
+        if let Some(plan) = self.plan_union(query)? {
+            return self.top_of_union(&plan, depth, filter).map(Some);
+        }
+        let Some((words, own_filter)) = union::without_filters(query) else { return Ok(None) };
+        let Some(plan) = self.plan_union(&words)? else { return Ok(None) };
+        let mut sets = self.filter(&own_filter)?;
+        for (set, other) in sets.iter_mut().zip(filter.into_iter().flatten()) {
+            set.intersect_update(&other.into());
+        }
+        self.top_of_union(&plan, depth, Some(&sets)).map(Some)
     }
 
     /// As [`LexicalSearcher::prepare`].

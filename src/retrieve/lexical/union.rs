@@ -10,7 +10,7 @@ use super::words::{WordTerm, check_boost};
 use crate::error::Result;
 use crate::index::lexical::LexicalField;
 use crate::index::lexical::top_k::{ScoredDoc, UnionSegment, UnionTerm, top_k};
-use crate::retrieve::query::{BoostQuery, Query};
+use crate::retrieve::query::{BoolQuery, BoostQuery, Query};
 
 /// The terms of a union, with the scores that they give.
 #[derive(Debug, Default)]
@@ -91,6 +91,28 @@ impl LexicalSearcher {
         }
         Ok(top_k(segments, depth, plan.required))
     }
+}
+
+/// The part of a query that scores, and the part that only filters; `None` for a query that cannot be taken apart so.
+pub(super) fn without_filters(query: &Query) -> Option<(Query, Query)> {
+    if let Query::Named(named) = query {
+        return without_filters(&named.query);
+    }
+    let Query::Bool(parts) = query else { return None };
+    if parts.filter.is_empty() && parts.must_not.is_empty() {
+        return None;
+    }
+    let words = match (parts.must.as_slice(), parts.should.as_slice()) {
+        ([only], []) if parts.num_required_should() == 0 => only.clone(),
+        ([], [_, ..]) if parts.num_required_should() > 0 => Query::Bool(BoolQuery {
+            should: parts.should.clone(),
+            minimum_should_match: parts.minimum_should_match,
+            ..BoolQuery::default()
+        }),
+        _ => return None,
+    };
+    let filter = BoolQuery { filter: parts.filter.clone(), must_not: parts.must_not.clone(), ..BoolQuery::default() };
+    Some((words, Query::Bool(filter)))
 }
 
 /// A field and what counts in it.

@@ -1,6 +1,6 @@
 //! Vector queries inside a tree: they run first, and become sets of documents with scores.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tantivy::index::SegmentId;
@@ -8,9 +8,11 @@ use tantivy::query::{EmptyScorer, EnableScoring, Explanation, Query as TantivyQu
 use tantivy::{BitSet, DocId, DocSet, Score, SegmentReader, TERMINATED};
 
 use super::LexicalSearcher;
+use super::nested::next_in;
 use super::term::explain_by_scorer;
 use crate::error::{Error, Result};
 use crate::index::dense::{DenseMode, DenseQuery, Similarity};
+use crate::models::BiEncoder;
 use crate::retrieve::query::{BoolQuery, KnnQuery, Query, ScoredDocs};
 
 impl LexicalSearcher {
@@ -47,7 +49,10 @@ impl LexicalSearcher {
         let vector = match (&query.vector, &query.text) {
             (Some(vector), _) => vector.as_slice(),
             (None, Some(text)) => {
-                embedded = self.embed(&query.field, text)?;
+                embedded = match &query.model {
+                    None => self.embed(&query.field, text)?,
+                    Some(model) => embed_with(index.models().bi_encoder(model)?.as_ref(), &query.field, text)?,
+                };
                 embedded.as_slice()
             }
             (None, None) => {
@@ -56,10 +61,11 @@ impl LexicalSearcher {
                 );
             }
         };
-        let filter = match query.filter.as_slice() {
-            [] => self.roots_filter(),
-            filter => {
-                let query = Query::Bool(BoolQuery { filter: filter.to_vec(), ..BoolQuery::default() });
+        let filter = match field.and_then(|field| field.definition.nested.as_deref()) {
+            Some(path) => Some(self.filtered_objects(path, &query.filter)?),
+            None if query.filter.is_empty() => self.roots_filter(),
+            None => {
+                let query = Query::Bool(BoolQuery { filter: query.filter.clone(), ..BoolQuery::default() });
                 Some(self.filter(&query)?)
             }
         };
@@ -67,17 +73,66 @@ impl LexicalSearcher {
             Similarity::L2Norm => -similarity,
             Similarity::Cosine | Similarity::DotProduct | Similarity::MaxInnerProduct => similarity,
         });
-        let found = index.dense().search(&DenseQuery {
-            field: &query.field,
-            vector,
-            depth: query.k,
-            num_candidates: query.num_candidates.map(|candidates| candidates.max(query.k)),
-            filter: filter.as_deref(),
-            min_similarity,
-            mode: DenseMode::Auto,
-        })?;
-        let docs = found.hits.iter().map(|hit| (hit.address.segment_ord, hit.address.doc_id, hit.score)).collect();
-        Ok(ScoredDocs::new(docs))
+        let mut depth = query.k;
+        loop {
+            let found = index.dense().search(&DenseQuery {
+                field: &query.field,
+                vector,
+                depth,
+                num_candidates: query.num_candidates.map(|candidates| candidates.max(depth)),
+                filter: filter.as_deref(),
+                min_similarity,
+                mode: DenseMode::Auto,
+            })?;
+            let hits = found.hits.iter().map(|hit| (hit.address.segment_ord, hit.address.doc_id, hit.score));
+            if !query.whole_documents {
+                return Ok(ScoredDocs::new(hits.collect()));
+            }
+            let wholes = self.closest_objects(hits, query.k);
+            if wholes.len() >= query.k || found.hits.len() < depth {
+                return Ok(ScoredDocs::new(wholes));
+            }
+            depth = depth.saturating_mul(2);
+        }
+    }
+
+    /// The documents of nested objects, at most `k`, each with its closest object's score.
+    ///
+    /// * `hits`: objects, best first.
+    fn closest_objects(&self, hits: impl Iterator<Item = (u32, DocId, f32)>, k: usize) -> Vec<(u32, DocId, f32)> {
+        let mut seen = HashSet::new();
+        let mut wholes = Vec::new();
+        for (segment_ord, doc, score) in hits {
+            let root = self.roots(segment_ord).map_or(Some(doc), |roots| next_in(roots, doc));
+            if let Some(root) = root
+                && wholes.len() < k
+                && seen.insert((segment_ord, root))
+            {
+                wholes.push((segment_ord, root, score));
+            }
+        }
+        wholes
+    }
+
+    /// The objects of a nested field that every filter lets through: itself, or by the document that it belongs to.
+    fn filtered_objects(&self, path: &str, filter: &[Query]) -> Result<Vec<BitSet>> {
+        let mut allowed = self.nested_filter(path, None)?;
+        for query in filter {
+            let own = self.nested_filter(path, Some(query))?;
+            let wholes = self.filter(query)?;
+            for ((segment_ord, allowed), (own, wholes)) in (0_u32..).zip(&mut allowed).zip(own.iter().zip(&wholes)) {
+                let mut passes = false;
+                for doc in (0..allowed.max_value()).rev() {
+                    if self.roots(segment_ord).is_none_or(|roots| roots.contains(doc)) {
+                        passes = wholes.contains(doc);
+                    }
+                    if allowed.contains(doc) && !passes && !own.contains(doc) {
+                        allowed.remove(doc);
+                    }
+                }
+            }
+        }
+        Ok(allowed)
     }
 
     /// The vector of a text by the model of a semantic field.
@@ -86,9 +141,7 @@ impl LexicalSearcher {
     /// `NotFound` when the field has no model, `Model` when it cannot be loaded or fails.
     pub fn embed(&self, field: &str, text: &str) -> Result<Vec<f32>> {
         let index = self.index().ok_or_else(|| Error::unsupported("a vector query needs an index with vectors"))?;
-        let embeddings = index.encoder(field)?.embed_queries(&[text])?;
-        let vector = embeddings.rows().next().map(<[f32]>::to_vec);
-        vector.ok_or_else(|| Error::internal("the model gave no vector for a query").in_field(field))
+        embed_with(index.encoder(field)?.as_ref(), field, text)
     }
 
     /// The scored leaf of documents found before.
@@ -113,6 +166,12 @@ impl LexicalSearcher {
             (0_u32..).zip(readers).map(roots).collect()
         })
     }
+}
+
+fn embed_with(encoder: &dyn BiEncoder, field: &str, text: &str) -> Result<Vec<f32>> {
+    let embeddings = encoder.embed_queries(&[text])?;
+    let vector = embeddings.rows().next().map(<[f32]>::to_vec);
+    vector.ok_or_else(|| Error::internal("the model gave no vector for a query").in_field(field))
 }
 
 /// Documents with a score each, by segment, ascending.

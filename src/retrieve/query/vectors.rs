@@ -33,6 +33,9 @@ pub struct KnnQuery {
     /// Only documents that match these.
     #[serde(default)]
     pub filter: Vec<Query>,
+    /// The field lies in nested objects, and whole documents are looked for: each counts with its closest object.
+    #[serde(default)]
+    pub whole_documents: bool,
 }
 
 /// Documents of one snapshot with their scores, found before. Never written or read.

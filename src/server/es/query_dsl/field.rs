@@ -86,6 +86,11 @@ pub(super) fn type_of(field: &LexicalField) -> &str {
     }
 }
 
+fn is_constant(field: &LexicalField) -> bool {
+    let mapping = field.extra.mapping.as_deref();
+    mapping.is_some_and(|mapping| matches!(&mapping.kind, flatten::FieldKind::Keyword { constant: Some(_), .. }))
+}
+
 /// Whether phrases can be looked for in a field.
 pub(super) fn has_positions(field: &LexicalField) -> bool {
     match field.extra.mapping.as_deref().map(|mapping| &mapping.kind) {
@@ -139,7 +144,11 @@ impl<'a> QueryContext<'a> {
         }
         let Some(field) = self.find(name) else { return Ok(Query::MatchNone) };
         Ok(match self.lookup(name, &field, value)? {
-            Lookup::Value(value) => Query::Term(FieldValue { field: name.to_string(), value }),
+            Lookup::Value(value) => {
+                let term = Query::Term(FieldValue { field: name.to_string(), value });
+                // The one value of a `constant_keyword` says nothing of a document.
+                if is_constant(&field) { Query::ConstantScore(Box::new(term)) } else { term }
+            }
             Lookup::Range(from, to) => between(name, TermValue::Integer(from), TermValue::Integer(to)),
             Lookup::Network(from, to) => between(name, TermValue::Text(from), TermValue::Text(to)),
             Lookup::Nothing => Query::MatchNone,

@@ -63,7 +63,22 @@ pub(super) fn knn(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
     // Without `k`, as many as are candidates, or as many as are asked for.
     let k = k.unwrap_or_else(|| context.size.max(1)).min(num_candidates.unwrap_or(usize::MAX).max(1));
     check_field(&field, vector.as_deref(), context)?;
-    Ok(common.around(Query::Knn(KnnQuery { field, vector, text, model, k, num_candidates, similarity, filter })))
+    Ok(common.around(Query::Knn(KnnQuery {
+        whole_documents: is_about_whole(&field, context),
+        field,
+        vector,
+        text,
+        model,
+        k,
+        num_candidates,
+        similarity,
+        filter,
+    })))
+}
+
+/// Whether a field lies in nested objects while the query is about whole documents.
+fn is_about_whole(field: &str, context: &QueryContext<'_>) -> bool {
+    context.nested_path().is_none() && context.find(field).is_some_and(|field| field.nested().is_some())
 }
 
 fn read_vector(value: &Value) -> EsResult<Vec<f32>> {
@@ -164,5 +179,6 @@ pub(super) fn semantic_in(field: &str, text: &str, context: &QueryContext<'_>) -
         num_candidates: None,
         similarity: None,
         filter: Vec::new(),
+        whole_documents: is_about_whole(field, context),
     }))
 }

@@ -32,16 +32,17 @@ const MAPPING: &str = r#"{"mappings": {"properties": {
     "labels": {"type": "flattened"},
     "vector": {"type": "dense_vector", "dims": 2, "similarity": "dot_product"},
     "cosine": {"type": "dense_vector", "dims": 2},
-    "who": {"type": "nested", "properties": {"name": {"type": "text"}, "age": {"type": "integer"}}}
+    "who": {"type": "nested", "properties": {"name": {"type": "text"}, "age": {"type": "integer"},
+        "v": {"type": "dense_vector", "dims": 2, "similarity": "dot_product"}}}
 }}}"#;
 
 const DOCUMENTS: &[&str] = &[
     r#"{"_id": "0", "title": "The quick brown fox", "body": "quick fox jumps over the lazy dog", "tag": ["a", "b"], "year": 2001,
         "price": 10.5, "when": "2024-01-01", "open": true, "ip": "10.0.0.1", "rank": 10, "topics": {"sport": 5}, "labels": {"k": "v1"},
-        "vector": [1, 0], "cosine": [2, 0], "who": [{"name": "alice", "age": 30}, {"name": "bob", "age": 40}]}"#,
+        "vector": [1, 0], "cosine": [2, 0], "who": [{"name": "alice", "age": 30, "v": [1, 0]}, {"name": "bob", "age": 40, "v": [0.8, 0.6]}]}"#,
     r#"{"_id": "1", "title": "Brown bears", "body": "brown bears eat brown fish", "tag": "b", "year": 2005, "price": 20,
         "when": "2024-01-15T12:00:00Z", "open": false, "ip": "10.0.1.1", "rank": 40, "labels": {"k": "v2", "n": {"m": "deep"}},
-        "vector": [0, 1], "cosine": [0, 3], "who": [{"name": "alice", "age": 50}]}"#,
+        "vector": [0, 1], "cosine": [0, 3], "who": [{"name": "alice", "age": 50, "v": [0, 1]}]}"#,
     r#"{"_id": "2", "title": "Lazy dogs", "body": "the dog is lazy and the fox is not", "tag": "c", "year": 2010, "price": 5.25,
         "when": "2024-02-01", "open": true, "ip": "192.168.0.1", "vector": [0.6, 0.8], "cosine": [1, 1]}"#,
     r#"{"_id": "3", "title": "Foxes running", "body": "quick quick slow", "tag": "Abc", "year": 2001, "when": "2023-12-31"}"#,
@@ -217,6 +218,17 @@ fn queries_find_what_they_should() {
         (json!({"knn": {"field": "vector", "query_vector": [1, 0], "k": 2, "num_candidates": 10}}), "02"),
         (json!({"knn": {"field": "vector", "query_vector": [1, 0], "k": 2, "filter": {"term": {"tag": "b"}}}}), "01"),
         (json!({"knn": {"field": "cosine", "query_vector": [1, 0], "k": 5, "similarity": 0.5}}), "02"),
+        (json!({"knn": {"field": "who.v", "query_vector": [1, 0], "k": 2}}), "01"),
+        (json!({"knn": {"field": "who.v", "query_vector": [1, 0], "k": 2, "filter": {"term": {"tag": "a"}}}}), "0"),
+        (json!({"nested": {"path": "who", "query": {"knn": {"field": "who.v", "query_vector": [1, 0], "k": 2}}}}), "0"),
+        (
+            json!({"bool": {"must": {"match": {"body": "quick fox"}}, "filter": {"term": {"year": 2001}}, "must_not": {"term": {"tag": "a"}}}}),
+            "3",
+        ),
+        (
+            json!({"bool": {"should": [{"match": {"body": "quick"}}, {"match": {"body": "fox"}}], "minimum_should_match": 2, "filter": {"exists": {"field": "year"}}}}),
+            "0",
+        ),
         (json!({"rank_feature": {"field": "rank"}}), "01"),
         (json!({"rank_feature": {"field": "topics.sport", "linear": {}}}), "0"),
         (
@@ -280,6 +292,7 @@ fn scores_follow_the_formulas() {
         "2",
         2.0 * (1.0 + 0.6) / 2.0,
     );
+    close(json!({"knn": {"field": "who.v", "query_vector": [0, 1], "k": 3}}), "0", 0.8);
     close(json!({"knn": {"field": "cosine", "query_vector": [5, 0], "k": 3}}), "2", (1.0 + 0.5_f64.sqrt()) / 2.0);
     let value = |function: Value| json!({"function_score": {"query": {"match_all": {}}, "functions": [function], "boost_mode": "replace"}});
     close(
