@@ -6,7 +6,7 @@ use tantivy::{DocAddress, DocId, DocSet, TERMINATED, TantivyDocument};
 
 use super::CollectedHit;
 use super::keys::SegmentKey;
-use super::sort::SortKey;
+use super::sort::{SortKey, SortValue};
 use crate::error::{Error, Result};
 use crate::index::convert::values_at;
 use crate::index::doc_values::{DocValue, DocValues, ValueField};
@@ -103,6 +103,23 @@ impl Searcher {
         let mut found = Vec::new();
         field.open(self, locator.0.segment_ord)?.for_each(locator.0.doc_id, |value| found.push(value))?;
         Ok(found)
+    }
+
+    /// The value of a document that a search is collapsed by, the least of several.
+    ///
+    /// # Errors
+    /// `Corrupt` when the column is damaged.
+    pub fn group_of(&self, field: &ValueField, locator: DocLocator) -> Result<SortValue> {
+        let value = self.values_of(field, locator)?.into_iter().next();
+        Ok(match value {
+            None => SortValue::Null,
+            Some(DocValue::Long(number)) => SortValue::Int(number),
+            Some(DocValue::Unsigned(number)) => SortValue::Unsigned(number),
+            Some(DocValue::Double(number)) => SortValue::Float(number),
+            Some(DocValue::Boolean(flag)) => SortValue::Int(i64::from(flag)),
+            Some(DocValue::Ip(address)) => SortValue::Ip(address),
+            Some(DocValue::Text(text)) => SortValue::Text(text),
+        })
     }
 
     /// How a query scores a document; `None` where it does not match.

@@ -54,6 +54,8 @@ pub struct CollectRequest<'a> {
     pub deadline: Option<Instant>,
     /// Whether the set of matches is wanted.
     pub keep_matching: bool,
+    /// Whether the scores of all matches are wanted with it.
+    pub keep_scores: bool,
     /// One hit, the first, for each value of this field.
     pub collapse: Option<&'a FieldSort>,
     /// One part of the documents.
@@ -77,6 +79,7 @@ impl<'a> CollectRequest<'a> {
             terminate_after: None,
             deadline: None,
             keep_matching: false,
+            keep_scores: false,
             collapse: None,
             slice: None,
             shard: 0,
@@ -168,4 +171,6 @@ pub struct Collected {
     pub terminated_early: bool,
     /// The matches by segment, before the post filter, when asked for.
     pub matching: Option<Vec<BitSet>>,
+    /// Their scores by segment and document number, when asked for.
+    pub scores: Option<Vec<Vec<f32>>>,
 }

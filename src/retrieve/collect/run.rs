@@ -199,6 +199,7 @@ struct Run<'a> {
     /// Nothing that is still to come can be a hit or is counted.
     saturated: bool,
     matching: Option<Vec<BitSet>>,
+    scores: Option<Vec<Vec<f32>>>,
     nested: Vec<Option<Vec<BitSet>>>,
 }
 
@@ -296,6 +297,7 @@ impl<'a> Run<'a> {
         let by_score = request.sort.is_empty();
         let needs_scores = (by_score && request.depth > 0)
             || request.track_scores
+            || request.keep_scores
             || request.min_score.is_some()
             || request.sort.iter().any(SortKey::needs_scores);
         let order = if request.collapse.is_some() {
@@ -337,6 +339,7 @@ impl<'a> Run<'a> {
             terminated_early: false,
             saturated: false,
             matching: request.keep_matching.then(Vec::new),
+            scores: request.keep_scores.then(Vec::new),
             nested: nested_sets(searcher, request)?,
         })
     }
@@ -347,6 +350,9 @@ impl<'a> Run<'a> {
 
     fn segment(&mut self, weight: &Prepared, segment_ord: u32, reader: &SegmentReader, base: i64) -> Result<()> {
         let mut set = self.matching.as_ref().map(|_| BitSet::with_max_value(reader.max_doc()));
+        if let Some(scores) = &mut self.scores {
+            scores.push(vec![0.0; reader.max_doc() as usize]);
+        }
         if !self.is_stopped() {
             let mut segment = self.open_segment(segment_ord, base)?;
             self.read(weight, segment_ord, reader, base, &mut segment, set.as_mut())?;
@@ -396,6 +402,10 @@ impl<'a> Run<'a> {
                 if request.min_score.is_none_or(|least| score >= least) {
                     if let Some(set) = set.as_deref_mut() {
                         set.insert(doc);
+                    }
+                    if let Some(slot) = self.scores.as_mut().and_then(|scores| scores.last_mut()?.get_mut(doc as usize))
+                    {
+                        *slot = score;
                     }
                     let passes =
                         post.is_none_or(|post| post.is_some_and(|post| doc < post.max_value() && post.contains(doc)));
@@ -497,7 +507,7 @@ impl<'a> Run<'a> {
     }
 
     fn close_segment(&mut self, segment_ord: u32, segment: SegmentOrder) -> Result<()> {
-        let keeps_score = self.needs_scores && (self.request.sort.is_empty() || self.request.track_scores)
+        let keeps_score = (self.needs_scores && (self.request.sort.is_empty() || self.request.track_scores))
             || self.request.sort.iter().any(SortKey::needs_scores);
         match (segment, &mut self.order) {
             (SegmentOrder::Keys(mut keyed), Order::Keys(hits)) => {
@@ -567,6 +577,7 @@ impl<'a> Run<'a> {
             timed_out: self.timed_out,
             terminated_early: self.terminated_early,
             matching: self.matching,
+            scores: self.scores,
         })
     }
 }

@@ -1,25 +1,70 @@
 //! Aggregations of a search: handed to [`aggs`](crate::server::es::aggs) with the sets of documents that they count.
 
-use std::sync::Arc;
+use serde_json::{Map, Value, json};
+use tantivy::DocAddress;
 
-use serde_json::Value;
-
+use super::body::SearchBody;
+use super::failures::{self, Failure};
+use super::fetch::{Fetcher, Hit};
 use super::params::SearchParams;
 use super::query_phase::QueryPhase;
+use super::sort_spec::ResolvedSort;
 use super::target::Target;
+use crate::aggregate::outcome;
+use crate::aggregate::{Context, DocSets};
+use crate::retrieve::DocLocator;
+use crate::retrieve::collect::CollectedHit;
+use crate::retrieve::query::Query;
+use crate::server::es::aggs::PrintOptions;
 use crate::server::es::error::{EsError, EsResult};
-use crate::server::state::AppState;
 
-/// Computes aggregations over what a search matched, before its post filter.
+/// Computes aggregations over what a search matched, before its post filter; `None` where no index was searched.
 ///
 /// # Errors
 /// Those of the aggregations.
-pub(super) fn run(
-    _app: &Arc<AppState>,
-    _aggs: &Value,
-    _params: &SearchParams,
-    _targets: &[Target],
-    _phase: &QueryPhase,
-) -> EsResult<Value> {
-    Err(EsError::unsupported("[aggs] in a search"))
+pub(super) fn run(params: &SearchParams, targets: &[Target], phase: &QueryPhase) -> EsResult<Option<Value>> {
+    let mut partials = Vec::new();
+    let mut first = None;
+    for (place, target) in targets.iter().enumerate() {
+        let prepared = phase.prepared.get(place).and_then(Option::as_ref);
+        let matching = phase.matching.get(place).and_then(Option::as_ref);
+        let (Some(prepared), Some(matching)) = (prepared, matching) else { continue };
+        let Some(aggs) = &prepared.aggs else { continue };
+        let context = Context { searcher: &target.searcher, index: &target.index, index_ord: place };
+        let sets = DocSets { docs: &matching.docs, scores: matching.scores.as_deref() };
+        let partial = aggs.collect(&context, sets).map_err(|error| {
+            let failure = Failure { index: target.index.clone(), error };
+            failures::all_failed(&[failure], "query", &target.surroundings.node)
+        })?;
+        partials.push(partial);
+        first = first.or(Some(aggs));
+    }
+    let Some(aggs) = first else { return Ok(None) };
+    let options = PrintOptions { typed_keys: params.typed_keys, total_hits_as_int: params.total_as_int };
+    let mut print = |hit: &outcome::Hit, request: &crate::aggregate::request::TopHits| {
+        print_hit(targets, phase, hit, &request.fetch)
+    };
+    Ok(Some(Value::Object(aggs.finish(partials, options, &mut print)?)))
+}
+
+/// A hit of `top_hits`.
+fn print_hit(
+    targets: &[Target],
+    phase: &QueryPhase,
+    hit: &outcome::Hit,
+    fetch: &Value,
+) -> EsResult<Map<String, Value>> {
+    let other = || EsError::new(500, "exception", "a hit of an index that was not searched");
+    let target = targets.get(hit.index_ord).ok_or_else(other)?;
+    let prepared = phase.prepared.get(hit.index_ord).and_then(Option::as_ref);
+    let search = SearchBody::parse(fetch.as_object().unwrap_or(&Map::new()))?;
+    let query = prepared.map_or(&Query::MatchAll, |prepared| &prepared.asked);
+    let fetcher = Fetcher::new(&search, target, query)?;
+    let locator = DocLocator(DocAddress::new(hit.segment_ord, hit.doc_id));
+    let found = CollectedHit { locator, score: hit.score, sort: Vec::new(), group: None };
+    let printed = fetcher.hits(&[&found], &ResolvedSort { keys: Vec::new(), formats: Vec::new() })?;
+    match printed.into_iter().next().map(Hit::into_value).transpose()? {
+        Some(Value::Object(printed)) => Ok(printed),
+        _ => Ok(Map::from_iter([("_index".to_string(), json!(target.index))])),
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::aggregations;
 use super::body::SearchBody;
 use super::contexts::{Context, Contexts, Scroll};
 use super::fetch;
@@ -52,7 +53,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
         let targets = targets::at_now(&frozen, search.size());
         let options = RunOptions {
             sort: (!search.sort.is_empty()).then(|| sort_spec::with_tiebreaker(&search.sort)),
-            ..options_of(&search, &params)
+            ..options_of(&params)
         };
         let mut response = run(app, &search, &params, &targets, &options)?;
         response.pit_id = Some(pit.id.clone());
@@ -63,7 +64,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
             return Err(EsError::unsupported("[search_type] dfs_query_then_fetch over several indices"));
         }
         match params.scroll {
-            None => run(app, &search, &params, &targets, &options_of(&search, &params))?,
+            None => run(app, &search, &params, &targets, &options_of(&params))?,
             Some(keep_alive) => {
                 let scroll = Scroll {
                     targets,
@@ -114,13 +115,12 @@ fn next_page(app: &Arc<AppState>, scroll: &Mutex<Scroll>) -> EsResult<SearchResp
     let mut scroll = scroll.lock().unwrap_or_else(PoisonError::into_inner);
     let is_first = scroll.after.is_none() && !scroll.is_exhausted;
     let mut search = scroll.search.clone();
-    let mut options = options_of(&search, &scroll.params);
+    let mut options = options_of(&scroll.params);
     options.sort = Some(sort_spec::with_tiebreaker(&search.sort));
     options.scroll_after = scroll.after.clone();
     options.track_total = Some(if is_first { TrackTotal::Exact } else { TrackTotal::UpTo(0) });
     if !is_first {
         search.aggs = None;
-        options.keep_matching = false;
     }
     let by_score = search.sort.is_empty() || matches!(search.sort.as_slice(), [only] if only.is_score_descending());
     let mut phase = if scroll.is_exhausted {
@@ -170,8 +170,8 @@ fn hide_tiebreaker(
     }
 }
 
-fn options_of(search: &SearchBody, params: &SearchParams) -> RunOptions {
-    RunOptions { all_or_nothing: params.all_or_nothing, keep_matching: search.aggs.is_some(), ..RunOptions::default() }
+fn options_of(params: &SearchParams) -> RunOptions {
+    RunOptions { all_or_nothing: params.all_or_nothing, ..RunOptions::default() }
 }
 
 fn run(
@@ -197,10 +197,7 @@ fn finish(
     options: &RunOptions,
     phase: &mut QueryPhase,
 ) -> EsResult<SearchResponse> {
-    let aggregations = match &search.aggs {
-        Some(aggs) => Some(super::aggregations::run(app, aggs, params, targets, phase)?),
-        None => None,
-    };
+    let aggregations = if search.aggs.is_some() { aggregations::run(params, targets, phase)? } else { None };
     let mut response = SearchResponse::of(search, targets, options, phase, &app.options.node_name)?;
     response.aggregations = aggregations;
     if params.total_as_int {

@@ -13,10 +13,12 @@ use super::failures::{self, Failure};
 use super::rescore::Rescorer;
 use super::sort_spec::{self, ResolvedSort, SortSpec};
 use super::target::Target;
+use crate::retrieve::DocLocator;
 use crate::retrieve::collect::{
     CollectRequest, CollectedHit, FieldSort, SortValue, Total, TrackTotal, collect, compare_hits,
 };
 use crate::retrieve::query::Query;
+use crate::server::es::aggs::Aggregations;
 use crate::server::es::error::EsResult;
 
 /// A search in one index, understood.
@@ -31,6 +33,7 @@ pub(super) struct Prepared {
     pub(super) after: Option<Vec<SortValue>>,
     pub(super) rescorers: Vec<Rescorer>,
     pub(super) collapse: Option<FieldSort>,
+    pub(super) aggs: Option<Aggregations>,
 }
 
 /// A hit and the index it is of.
@@ -54,7 +57,16 @@ pub(super) struct QueryPhase {
     pub(super) terminated_early: bool,
     pub(super) failures: Vec<Failure>,
     /// What the aggregations count, by index and segment; empty where there are none.
-    pub(super) matching: Vec<Option<Vec<BitSet>>>,
+    pub(super) matching: Vec<Option<Matching>>,
+}
+
+/// What the aggregations of one index count.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Matching {
+    /// By segment, without deleted documents and nested objects.
+    pub(super) docs: Vec<BitSet>,
+    /// By segment and document number, where an aggregation needs them.
+    pub(super) scores: Option<Vec<Vec<f32>>>,
 }
 
 /// How a search is run, beside what its body says.
@@ -66,8 +78,6 @@ pub(super) struct RunOptions {
     pub(super) scroll_after: Option<Vec<SortValue>>,
     /// A failing index fails the search.
     pub(super) all_or_nothing: bool,
-    /// The sets of matches are wanted.
-    pub(super) keep_matching: bool,
     /// How hits are counted, in place of the body's way.
     pub(super) track_total: Option<TrackTotal>,
 }
@@ -112,6 +122,10 @@ impl Prepared {
             after,
             rescorers: search.rescore.iter().map(|rescore| rescore.resolve(target)).collect::<EsResult<_>>()?,
             collapse: search.collapse.as_ref().map(|collapse| collapse.resolve(target)).transpose()?,
+            aggs: match &search.aggs {
+                Some(aggs) => Some(target.with_context(|context| Aggregations::parse(aggs, context))?),
+                None => None,
+            },
         })
     }
 
@@ -136,7 +150,8 @@ impl Prepared {
             track_scores: search.track_scores,
             terminate_after: search.terminate_after,
             deadline,
-            keep_matching: options.keep_matching,
+            keep_matching: self.aggs.is_some(),
+            keep_scores: self.aggs.as_ref().is_some_and(Aggregations::needs_scores),
             collapse: self.collapse.as_ref(),
             slice: search.slice,
             shard: target.shard,
@@ -196,13 +211,66 @@ impl QueryPhase {
             phase.timed_out |= collected.timed_out;
             phase.terminated_early |= collected.terminated_early;
             phase.ranked.extend(collected.hits.into_iter().map(|hit| Ranked { target: place, hit }));
-            phase.matching.push(collected.matching);
+            let scores = collected.scores;
+            phase.matching.push(collected.matching.map(|docs| Matching { docs, scores }));
             phase.prepared.push(Some(prepared));
         }
         if !phase.failures.is_empty() && (phase.failures.len() == targets.len() || options.all_or_nothing) {
             return Err(failures::all_failed(&phase.failures, "query", node));
         }
         phase.merge(search);
+        Ok(phase)
+    }
+
+    /// Takes a list that was ranked elsewhere (a retriever's) in place of running queries: what follows is the same. The post filter
+    /// and `min_score` take hits away, `collapse` leaves one of each group, aggregations count `matching`.
+    ///
+    /// * `list`: the index's place among the targets, the document and its score, best first.
+    /// * `total`: of what the list is the best of; cut by the caller as the search counts.
+    /// * `queries`: by index, what is highlighted and explained.
+    /// * `matching`: by index, what the aggregations count.
+    ///
+    /// # Errors
+    /// As [`QueryPhase::run`].
+    pub(super) fn from_ranked(
+        search: &SearchBody,
+        targets: &[Target],
+        list: Vec<(usize, DocLocator, f32)>,
+        total: Total,
+        queries: Vec<Query>,
+        matching: Vec<Option<Matching>>,
+    ) -> EsResult<Self> {
+        let options = RunOptions::default();
+        let mut phase = Self { total, matching, ..Self::default() };
+        let mut queries = queries.into_iter();
+        for target in targets {
+            phase.prepared.push(Some(Prepared::new(search, target, &options, queries.next())?));
+        }
+        let mut filters = Vec::new();
+        let mut groups = Vec::new();
+        for (target, prepared) in targets.iter().zip(phase.prepared.iter().flatten()) {
+            let filter = prepared.post_filter.as_ref().map(|filter| target.searcher.lexical().filter(filter));
+            filters.push(filter.transpose()?);
+            groups.push(prepared.collapse.as_ref().and_then(|collapse| collapse.field.clone()));
+        }
+        for (target, locator, score) in list {
+            let passes = match filters.get(target) {
+                Some(Some(filter)) => contains(filter, locator),
+                Some(None) | None => true,
+            };
+            if !passes || search.min_score.is_some_and(|least| score < least) {
+                continue;
+            }
+            let group = match (groups.get(target), targets.get(target)) {
+                (Some(Some(field)), Some(target)) => Some(target.searcher.group_of(field, locator)?),
+                _ => None,
+            };
+            let hit = CollectedHit { locator, score: Some(score), sort: Vec::new(), group };
+            phase.ranked.push(Ranked { target, hit });
+        }
+        phase.max_score = phase.ranked.first().and_then(|ranked| ranked.hit.score);
+        phase.leave_one_of_each_group(search);
+        phase.ranked.truncate(search.from().saturating_add(search.size()));
         Ok(phase)
     }
 
@@ -214,7 +282,14 @@ impl QueryPhase {
             // Stable: equal hits keep the order of the indices and of the documents.
             self.ranked.sort_by(|a, b| compare_hits(&keys, &a.hit, &b.hit));
         }
-        if search.collapse.is_some() && self.prepared.len() > 1 {
+        if self.prepared.len() > 1 {
+            self.leave_one_of_each_group(search);
+        }
+        self.ranked.truncate(search.from().saturating_add(search.size()));
+    }
+
+    fn leave_one_of_each_group(&mut self, search: &SearchBody) {
+        if search.collapse.is_some() {
             let mut seen: Vec<SortValue> = Vec::new();
             self.ranked.retain(|ranked| match &ranked.hit.group {
                 Some(group) if seen.iter().any(|known| known.compare(group).is_eq()) => false,
@@ -225,11 +300,15 @@ impl QueryPhase {
                 None => true,
             });
         }
-        self.ranked.truncate(search.from().saturating_add(search.size()));
     }
 
     /// The hits of the page, by the place of their index.
     pub(super) fn page(&self, search: &SearchBody) -> &[Ranked] {
         self.ranked.get(search.from()..).unwrap_or_default()
     }
+}
+
+fn contains(sets: &[BitSet], locator: DocLocator) -> bool {
+    let set = sets.get(locator.0.segment_ord as usize);
+    set.is_some_and(|set| locator.0.doc_id < set.max_value() && set.contains(locator.0.doc_id))
 }
