@@ -20,6 +20,7 @@ pub(crate) mod preparation;
 mod roots;
 pub mod schema_extension;
 mod segment_directory;
+mod segment_order;
 pub mod snapshot;
 mod values;
 pub mod writer;

@@ -16,6 +16,7 @@ use tantivy::directory::{
     Directory, DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
 };
 
+use super::segment_order;
 use crate::error::{Error, Result};
 
 /// The footer's length and magic number, which every segment file ends with.
@@ -88,7 +89,12 @@ impl Directory for SegmentDirectory {
     }
 
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
-        self.while_open(|directory| directory.atomic_write(path, data))?
+        self.while_open(|directory| {
+            let ordered = (path == Path::new("meta.json"))
+                .then(|| segment_order::in_order(&directory.atomic_read(path).unwrap_or_default(), data))
+                .flatten();
+            directory.atomic_write(path, ordered.as_deref().unwrap_or(data))
+        })?
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -12,7 +12,10 @@ use crate::error::{Error, Result};
 /// What each of Tantivy's indexing threads may hold before it writes a segment.
 const THREAD_BYTES: usize = 32 << 20;
 /// Tantivy's indexing threads of one index; many indices may be written at once.
-const MAX_THREADS: usize = 2;
+///
+/// One keeps documents in the order of the writes, by which equal hits are listed, as in Elasticsearch. Parsing, analysis and
+/// embedding are done before, on the threads of the requests.
+const MAX_THREADS: usize = 1;
 /// The share of deleted documents from which on a segment is rewritten.
 const MAX_DELETED: f32 = 0.33;
 

@@ -93,11 +93,12 @@ fn read(
         return Err(invalid("The msearch request must be terminated by a newline [\n]"));
     }
     let mut requests = Vec::new();
-    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).peekable();
+    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    while lines.last().is_some_and(|line| line.is_empty()) {
+        lines.pop();
+    }
+    let mut lines = lines.into_iter();
     while let Some(header) = lines.next() {
-        if header.is_empty() && lines.peek().is_none() {
-            break;
-        }
         // An empty header is one without members.
         let header = if header.is_empty() { Map::new() } else { object(header)? };
         let Some(body) = lines.next().filter(|body| !body.is_empty()) else {

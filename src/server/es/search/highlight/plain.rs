@@ -145,7 +145,7 @@ mod tests {
         let text = "one two three four five six seven eight nine ten eleven twelve";
         assert_eq!(
             shown(text, &["two", "eight", "nine"], serde_json::json!({"fragment_size": 20})),
-            [" six seven <em>eight</em> <em>nine</em>", "one <em>two</em> three four"]
+            ["one <em>two</em> three four", " five six seven <em>eight</em>", " <em>nine</em> ten eleven twelve"]
         );
         assert_eq!(
             shown(text, &["two"], serde_json::json!({"number_of_fragments": 0})),

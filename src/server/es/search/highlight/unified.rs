@@ -298,7 +298,7 @@ mod tests {
             "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon";
         let mut narrow = style();
         narrow.fragment_size = 30;
-        assert_eq!(shown(words, &["kappa"], &narrow), ["zeta eta theta iota <em>kappa</em>"]);
+        assert_eq!(shown(words, &["kappa"], &narrow), ["delta epsilon zeta eta theta iota <em>kappa</em>"]);
     }
 
     #[test]

@@ -99,7 +99,8 @@ fn count_validate_explain() {
     let query = json!({"query": {"match": {"title": "fox"}}});
     let (status, counted) = server.ask("POST", "/i/_count", Some(query.clone()));
     assert_eq!((status, &counted["count"], &counted["_shards"]["total"]), (200, &json!(2), &json!(1)));
-    assert_eq!(server.ask("GET", "/i/_count?q=title:blue", None).1["count"], 2);
+    let (_, counted) = server.ask("GET", "/i/_count?q=title:blue", None);
+    assert_eq!(counted["count"], 2, "{counted}");
     let (status, error) = server.ask("POST", "/i/_count", Some(json!({"size": 1})));
     assert!(status == 400 && error["error"]["reason"].as_str().unwrap().contains("request does not support [size]"));
     let (_, valid) = server.ask("POST", "/i/_validate/query?explain", Some(query.clone()));

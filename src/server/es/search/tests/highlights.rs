@@ -27,7 +27,7 @@ fn snippets_of_fields() {
     );
     assert_eq!(highlight(&server, words.clone(), json!({"fields": {"body": {}}})), Value::Null);
     let anywhere = json!({"fields": {"body": {"number_of_fragments": 1}}, "require_field_match": false});
-    assert_eq!(highlight(&server, words.clone(), anywhere), json!({"body": ["The thin <em>wing</em> of a plane."]}));
+    assert_eq!(highlight(&server, words.clone(), anywhere), json!({"body": ["The last <em>wing</em>."]}));
     let none = json!({"fields": {"body": {"no_match_size": 10}}});
     assert_eq!(highlight(&server, words.clone(), none), json!({"body": ["The thin wing"]}));
     let tagged = json!({"fields": {"ti*": {"number_of_fragments": 0}}, "pre_tags": "<b>", "post_tags": "</b>", "encoder": "html"});
