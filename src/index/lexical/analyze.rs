@@ -185,3 +185,6 @@ impl Gathered {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

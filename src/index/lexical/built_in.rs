@@ -2,9 +2,7 @@
 //!
 //! `english` is the original Porter stemmer with Lucene's 33 stop words. The other languages take Lucene's stop words and its
 //! stemmer: Snowball for most, lighter ones ([`super::stemmers`]) for French, German, Italian, Portuguese, Spanish and Arabic. Known to
-//! differ: `dutch` (an older Snowball algorithm in Lucene) and `greek` (a stemmer of Lucene's own).
-
-use frostem::{Algorithm, Stemmer};
+//! differ: `greek` (Lucene has a stemmer of its own).
 
 use super::analyzers::{Chain, Step};
 use super::filters::{FRENCH_ARTICLES, Filter, ITALIAN_ARTICLES};
@@ -87,32 +85,32 @@ impl Language {
 }
 
 fn language(name: &str) -> Option<Language> {
-    let snowball = |algorithm| Language::new(Filter::Snowball(Stemmer::new(algorithm)));
+    let snowball = |name| Language::new(stemmers::snowball::of_language(name).unwrap_or(Filter::PORTER));
     let elision = |articles: &[&str]| Filter::Elision(WordSet::new(articles.iter().copied(), true));
     Some(match name {
         "arabic" => Language::new(Filter::Stem("arabic", stemmers::arabic::stem))
             .before(vec![Filter::Lowercase, Filter::DecimalDigits])
             .between(vec![Filter::Normalization("arabic_normalization", stemmers::arabic::normalize)]),
-        "danish" => snowball(Algorithm::Danish),
-        "dutch" => snowball(Algorithm::Dutch),
+        "danish" => snowball("danish"),
+        "dutch" => snowball("dutch"),
         "english" => Language::new(Filter::PORTER).before(vec![Filter::EnglishPossessive, Filter::Lowercase]),
-        "finnish" => snowball(Algorithm::Finnish),
+        "finnish" => snowball("finnish"),
         "french" => Language::new(Filter::Stem("light_french", stemmers::french::light))
             .before(vec![elision(FRENCH_ARTICLES), Filter::Lowercase]),
         "german" => Language::new(Filter::Stem("light_german", stemmers::german::light))
             .between(vec![Filter::Normalization("german_normalization", stemmers::german::normalize)]),
-        "greek" => snowball(Algorithm::Greek).before(vec![Filter::GreekLowercase]),
-        "hungarian" => snowball(Algorithm::Hungarian),
+        "greek" => snowball("greek").before(vec![Filter::GreekLowercase]),
+        "hungarian" => snowball("hungarian"),
         "italian" => Language::new(Filter::Stem("light_italian", stemmers::italian::light))
             .before(vec![elision(ITALIAN_ARTICLES), Filter::Lowercase]),
-        "norwegian" => snowball(Algorithm::Norwegian),
+        "norwegian" => snowball("norwegian"),
         "portuguese" => Language::new(Filter::Stem("light_portuguese", stemmers::portuguese::light)),
-        "romanian" => snowball(Algorithm::Romanian),
-        "russian" => snowball(Algorithm::Russian),
+        "romanian" => snowball("romanian"),
+        "russian" => snowball("russian"),
         "spanish" => Language::new(Filter::Stem("light_spanish", stemmers::spanish::light)),
-        "swedish" => snowball(Algorithm::Swedish),
-        "tamil" => snowball(Algorithm::Tamil).before(vec![Filter::Lowercase, Filter::DecimalDigits]),
-        "turkish" => snowball(Algorithm::Turkish).before(vec![Filter::Apostrophe, Filter::TurkishLowercase]),
+        "swedish" => snowball("swedish"),
+        "tamil" => snowball("tamil").before(vec![Filter::Lowercase, Filter::DecimalDigits]),
+        "turkish" => snowball("turkish").before(vec![Filter::Apostrophe, Filter::TurkishLowercase]),
         _ => return None,
     })
 }

@@ -62,14 +62,15 @@ sets! {
     CASELESS = r"[\p{Lt}\p{Lm}\p{Lo}\p{M}]";
     /// What `word_delimiter` takes for digits.
     NUMBERS = r"\p{N}";
-    HAN = r"\p{Han}";
+    /// Without the marks of repetition, which Lucene takes for letters.
+    HAN = r"[\p{Han}--\u{3005}\u{303b}]";
     HIRAGANA = r"\p{Hiragana}";
-    KATAKANA = r"[\p{Katakana}\u{30fc}\u{ff70}\u{3031}-\u{3035}\u{309b}\u{309c}\u{30a0}]";
+    KATAKANA = r"[\p{Katakana}\u{30fc}\u{ff70}\u{ff9e}\u{ff9f}\u{3031}-\u{3035}\u{309b}\u{309c}\u{30a0}]";
     HANGUL = r"\p{Hangul}";
     /// What stands inside numbers and extends words: marks, joiners, connecting punctuation, separators of numbers.
     NUMERIC_COMPANIONS = r"[\p{M}\p{Cf}\p{Pc},.;'\u{37e}\u{589}\u{60c}\u{60d}\u{66c}\u{7f8}\u{2018}\u{2019}\u{2024}\u{2044}\u{fe10}\u{fe14}\u{fe50}\u{fe52}\u{fe54}\u{ff07}\u{ff0c}\u{ff0e}\u{ff1b}]";
     /// Marks and formatting characters, which belong to the character before them.
-    EXTENDERS = r"[\p{M}\p{Cf}]";
+    EXTENDERS = r"[\p{M}\p{Cf}\u{ff9e}\u{ff9f}]";
 }
 
 /// The zeros of every script's decimal digits; nine digits follow each.

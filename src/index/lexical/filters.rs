@@ -64,6 +64,8 @@ pub(super) enum Filter {
     Stem(&'static str, fn(&mut String)),
     /// A Snowball stemmer; leaves keywords alone.
     Snowball(Stemmer),
+    /// One of Snowball's version of 2018, by its name: as [`Filter::Snowball`].
+    OldSnowball(&'static str, Arc<rust_stemmers::Stemmer>),
 }
 
 impl std::fmt::Debug for Filter {
@@ -89,6 +91,7 @@ impl std::fmt::Debug for Filter {
             Filter::StemmerOverride(_) => "stemmer_override",
             Filter::PatternReplace { .. } => "pattern_replace",
             Filter::Normalization(name, _) | Filter::Stem(name, _) => name,
+            Filter::OldSnowball(name, _) => name,
             Filter::Snowball(stemmer) => return write!(f, "snowball({})", stemmer.algorithm().name()),
         })
     }
@@ -123,7 +126,8 @@ impl Filter {
             | Filter::KeywordPattern(_)
             | Filter::StemmerOverride(_)
             | Filter::Stem(..)
-            | Filter::Snowball(_) => false,
+            | Filter::Snowball(_)
+            | Filter::OldSnowball(..) => false,
         }
     }
 
@@ -186,6 +190,11 @@ impl Filter {
             Filter::Stem(_, stem) => {
                 if !*keyword {
                     stem(term);
+                }
+            }
+            Filter::OldSnowball(_, stemmer) => {
+                if !*keyword && let Cow::Owned(stemmed) = stemmer.stem(term) {
+                    *term = stemmed;
                 }
             }
             Filter::Snowball(stemmer) => {

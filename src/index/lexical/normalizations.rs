@@ -71,7 +71,6 @@ enum Vowel {
 }
 
 fn scandinavian(term: &mut String, letter: impl Fn(Vowel) -> char) {
-    let folds = letter(Vowel::RingA) == 'a';
     let mut out = String::with_capacity(term.len());
     let mut chars = term.chars().peekable();
     while let Some(c) = chars.next() {
@@ -82,12 +81,9 @@ fn scandinavian(term: &mut String, letter: impl Fn(Vowel) -> char) {
             ('å', _) => (Some(Vowel::RingA), false),
             ('ä' | 'æ', _) => (Some(Vowel::A), false),
             ('ö' | 'ø', _) => (Some(Vowel::O), false),
-            ('a', Some('a')) => (Some(Vowel::RingA), true),
-            ('a', Some('o')) if folds => (Some(Vowel::A), true),
+            ('a', Some('a' | 'o')) => (Some(Vowel::RingA), true),
             ('a', Some('e')) => (Some(Vowel::A), true),
-            ('o', Some('e')) => (Some(Vowel::O), true),
-            ('o', Some('o')) if folds => (Some(Vowel::O), true),
-            ('a', Some('u')) if folds => (None, false),
+            ('o', Some('e' | 'o')) => (Some(Vowel::O), true),
             _ => (None, false),
         };
         match vowel {

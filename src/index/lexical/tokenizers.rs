@@ -120,14 +120,14 @@ fn runs_of(text: &str, belongs: impl Fn(char) -> bool, max_len: usize, visit: &m
         match (belongs(c), run_start) {
             (true, None) => run_start = Some(at),
             (false, Some(start)) => {
-                cut_long(text, start, at, max_len, visit);
+                cut_run(text, start, at, max_len, visit);
                 run_start = None;
             }
             (true, Some(_)) | (false, None) => {}
         }
     }
     if let Some(start) = run_start {
-        cut_long(text, start, text.len(), max_len, visit);
+        cut_run(text, start, text.len(), max_len, visit);
     }
 }
 
@@ -181,7 +181,12 @@ fn standard_words_in(piece: &str, offset: usize, text: &str, max_len: usize, vis
 
 /// Whether Lucene's grammar makes a token of this segment: it holds a letter, a decimal digit, or an emoji.
 fn is_standard_word(segment: &str) -> bool {
-    segment.chars().any(|c| c.is_alphabetic() || DIGITS.contains(c) || is_pictograph(c))
+    let mut chars = segment.chars();
+    // A regional indicator makes a flag with another one only.
+    if matches!((chars.next(), chars.next()), (Some('\u{1f1e6}'..='\u{1f1ff}'), None)) {
+        return false;
+    }
+    segment.chars().any(|c| (c.is_alphabetic() && !EXTENDERS.contains(c)) || DIGITS.contains(c) || is_pictograph(c))
 }
 
 /// The type that `StandardTokenizer` gives a word.
@@ -240,19 +245,56 @@ fn is_pictograph(c: char) -> bool {
         | '\u{1f947}'..='\u{1faff}' | '\u{1fc00}'..='\u{1fffd}')
 }
 
-/// Reports `text[start..end]`, in pieces of `max_len` UTF-16 units where it is longer.
-fn cut_long(text: &str, start: usize, end: usize, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
+/// Reports the run `text[start..end]`, in pieces where it is longer; a piece ends where it has `max_len` UTF-16 units or one more.
+fn cut_run(text: &str, start: usize, end: usize, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
     if end - start <= max_len {
         visit(start, end);
         return;
     }
     let (mut piece_start, mut units) = (start, 0);
     for (at, c) in text[start..end].char_indices() {
-        if units > 0 && units + c.len_utf16() > max_len {
-            visit(piece_start, start + at);
-            (piece_start, units) = (start + at, 0);
-        }
         units += c.len_utf16();
+        if units >= max_len {
+            let piece_end = start + at + c.len_utf8();
+            visit(piece_start, piece_end);
+            (piece_start, units) = (piece_end, 0);
+        }
     }
-    visit(piece_start, end);
+    if piece_start < end {
+        visit(piece_start, end);
+    }
+}
+
+/// Reports the word `text[start..end]`. Where it is longer than `max_len` UTF-16 units, the words that a window of this length
+/// shows, one after the other.
+fn cut_long(text: &str, start: usize, end: usize, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
+    let mut rest = start;
+    while end - rest > max_len {
+        let mut units = 0;
+        let window = text[rest..end].char_indices().find(|(_, c)| {
+            units += c.len_utf16();
+            units > max_len
+        });
+        let Some((len, _)) = window else { break };
+        let mut first = None;
+        let mut keep_first = |start, end| {
+            first.get_or_insert((start, end));
+        };
+        let mut keep_first: &mut dyn FnMut(usize, usize) = &mut keep_first;
+        standard_words_in(&text[rest..rest + len], rest, text, usize::MAX, &mut keep_first);
+        match first {
+            Some((start, end)) => {
+                visit(start, end);
+                rest = end;
+            }
+            // Nothing fits: as Lucene does, go on behind what was looked at.
+            None => rest += len.max(text[rest..].chars().next().map_or(1, char::len_utf8)),
+        }
+    }
+    if rest == start {
+        visit(start, end);
+        return;
+    }
+    let mut visit: &mut dyn FnMut(usize, usize) = visit;
+    standard_words_in(&text[rest..end], rest, text, usize::MAX, &mut visit);
 }

@@ -34,20 +34,20 @@ pub(in super::super) fn named(name: &str) -> Option<Vec<Step>> {
         "asciifolding" => Filter::AsciiFolding,
         "cjk_width" => normalization("cjk_width", normalizations::cjk_width),
         "decimal_digit" => Filter::DecimalDigits,
-        "dutch_stem" => stemming::snowball("Dutch").ok()?,
+        "dutch_stem" => stemmers::snowball::of_language("dutch")?,
         "elision" => Filter::Elision(WordSet::new(FRENCH_ARTICLES.iter().copied(), true)),
-        "french_stem" => stemming::snowball("French").ok()?,
+        "french_stem" => stemmers::snowball::of_language("french")?,
         "german_normalization" => normalization("german_normalization", stemmers::german::normalize),
         "length" => Filter::Length { min: 0, max: u32::MAX },
         "lowercase" => Filter::Lowercase,
         "porter_stem" | "stemmer" => Filter::PORTER,
         "reverse" => Filter::Reverse,
-        "russian_stem" => stemming::snowball("Russian").ok()?,
+        "russian_stem" => stemmers::snowball::of_language("russian")?,
         "scandinavian_folding" => normalization("scandinavian_folding", normalizations::scandinavian_folding),
         "scandinavian_normalization" => {
             normalization("scandinavian_normalization", normalizations::scandinavian_normalization)
         }
-        "snowball" => stemming::snowball("English").ok()?,
+        "snowball" => stemmers::snowball::of_language("english")?,
         "stop" => Filter::Stop(stopwords::english()),
         "trim" => Filter::Trim,
         "truncate" => Filter::Truncate(10),
@@ -107,12 +107,30 @@ fn named_stream(name: &str) -> Option<StreamFilter> {
 /// # Errors
 /// `Unsupported` or `InvalidInput`, naming the definition.
 pub(in super::super) fn build(params: &Params<'_>, around: &Surroundings<'_>) -> Result<Vec<Step>> {
-    let steps = match word_filter(params)? {
-        Some(filter) => vec![Step::Word(filter)],
-        None => stream_steps(params, around)?,
+    let steps = match (stemming_filters(params)?, word_filter(params)?) {
+        (Some(filters), _) => filters.into_iter().map(Step::Word).collect(),
+        (None, Some(filter)) => vec![Step::Word(filter)],
+        (None, None) => stream_steps(params, around)?,
     };
     params.finish()?;
     Ok(steps)
+}
+
+fn stemming_filters(params: &Params<'_>) -> Result<Option<Vec<Filter>>> {
+    let stem = match params.kind {
+        "stemmer" => stemming::stemmer,
+        "snowball" => stemming::snowball,
+        _ => return Ok(None),
+    };
+    let (language, name) = (params.text("language")?, params.text("name")?);
+    let language = language.or(name);
+    if params.kind == "stemmer" {
+        return stem(language.as_deref().unwrap_or("porter")).map(Some);
+    }
+    let language = language.unwrap_or_else(|| "English".to_string());
+    let mut chars = language.chars();
+    let capital: String = chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default();
+    stem(&capital).map(Some)
 }
 
 fn word_filter(params: &Params<'_>) -> Result<Option<Filter>> {
@@ -126,19 +144,6 @@ fn word_filter(params: &Params<'_>) -> Result<Option<Filter>> {
         },
         "asciifolding" if !params.flag("preserve_original", false)? => Filter::AsciiFolding,
         "stop" if params.flag("remove_trailing", true)? => Filter::Stop(stop_words(params)?),
-        "stemmer" => {
-            let language = params.text("language")?;
-            let name = params.text("name")?;
-            stemming::stemmer(language.or(name).as_deref().unwrap_or("porter"))?
-        }
-        "snowball" => {
-            let language = params.text("language")?;
-            let name = params.text("name")?;
-            let language = language.or(name).unwrap_or_else(|| "English".to_string());
-            let mut chars = language.chars();
-            let capital: String = chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default();
-            stemming::snowball(&capital)?
-        }
         "length" => {
             let (min, max) = (params.number("min", 0)?, params.number("max", i32::MAX.unsigned_abs())?);
             if min > max {
@@ -386,19 +391,19 @@ fn word_delimiter(params: &Params<'_>) -> Result<WordDelimiter> {
     Ok(WordDelimiter {
         graph,
         cuts: WordParts {
-            split_on_case_change: params.switch("split_on_case_change", true)?,
-            split_on_numerics: params.switch("split_on_numerics", true)?,
-            stem_english_possessive: params.switch("stem_english_possessive", true)?,
+            split_on_case_change: params.flag("split_on_case_change", true)?,
+            split_on_numerics: params.flag("split_on_numerics", true)?,
+            stem_english_possessive: params.flag("stem_english_possessive", true)?,
             kinds,
         },
-        generate_words: params.switch("generate_word_parts", true)?,
-        generate_numbers: params.switch("generate_number_parts", true)?,
-        catenate_words: params.switch("catenate_words", false)?,
-        catenate_numbers: params.switch("catenate_numbers", false)?,
-        catenate_all: params.switch("catenate_all", false)?,
-        preserve_original: params.switch("preserve_original", false)?,
-        adjust_offsets: !graph || params.switch("adjust_offsets", true)?,
-        ignore_keywords: graph && params.switch("ignore_keywords", false)?,
+        generate_words: params.flag("generate_word_parts", true)?,
+        generate_numbers: params.flag("generate_number_parts", true)?,
+        catenate_words: params.flag("catenate_words", false)?,
+        catenate_numbers: params.flag("catenate_numbers", false)?,
+        catenate_all: params.flag("catenate_all", false)?,
+        preserve_original: params.flag("preserve_original", false)?,
+        adjust_offsets: !graph || params.flag("adjust_offsets", true)?,
+        ignore_keywords: graph && params.flag("ignore_keywords", false)?,
         protected: WordSet::new(protected.iter().map(String::as_str), false),
     })
 }

@@ -112,15 +112,6 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// `word_delimiter` also takes 0 and 1.
-    pub(super) fn switch(&self, key: &'static str, default: bool) -> Result<bool> {
-        match self.text(key)?.as_deref() {
-            Some("0") => Ok(false),
-            Some("1") => Ok(true),
-            _ => self.flag(key, default),
-        }
-    }
-
     /// A list, or a text with commas between its items.
     pub(super) fn list(&self, key: &'static str) -> Result<Option<Vec<String>>> {
         Ok(match self.get(key) {

@@ -1,7 +1,5 @@
 //! The stemmers that `stemmer` and `snowball` name.
 
-use frostem::{Algorithm, Stemmer};
-
 use crate::error::{Error, Result};
 use crate::index::lexical::filters::Filter;
 use crate::index::lexical::stemmers;
@@ -10,48 +8,36 @@ use crate::index::lexical::stemmers;
 ///
 /// # Errors
 /// `Unsupported` for those that Elasticsearch has and this engine lacks, `InvalidInput` for others.
-pub(super) fn stemmer(language: &str) -> Result<Filter> {
-    let snowball = |algorithm| Filter::Snowball(Stemmer::new(algorithm));
-    let light = |name: &'static str, stem: fn(&mut String)| Filter::Stem(name, stem);
-    Ok(match language.to_lowercase().as_str() {
+pub(super) fn stemmer(language: &str) -> Result<Vec<Filter>> {
+    let light = |name: &'static str, stem: fn(&mut String)| vec![Filter::Stem(name, stem)];
+    let name = language.to_lowercase();
+    Ok(match name.as_str() {
         "arabic" => light("arabic", stemmers::arabic::stem),
-        "english" | "porter" => Filter::PORTER,
-        "porter2" => snowball(Algorithm::English),
+        "english" | "porter" => vec![Filter::PORTER],
+        "porter2" => snowball("English")?,
+        "german2" => snowball("German2")?,
         "minimal_english" | "minimalenglish" => light("minimal_english", stemmers::english::minimal),
-        "possessive_english" | "possessiveenglish" => Filter::EnglishPossessive,
-        "danish" => snowball(Algorithm::Danish),
-        "dutch" => snowball(Algorithm::Dutch),
-        "finnish" => snowball(Algorithm::Finnish),
-        "french" => snowball(Algorithm::French),
+        "possessive_english" | "possessiveenglish" => vec![Filter::EnglishPossessive],
         "light_french" | "lightfrench" => light("light_french", stemmers::french::light),
         "minimal_french" | "minimalfrench" => light("minimal_french", stemmers::french::minimal),
-        "german" | "german2" => snowball(Algorithm::German),
         "light_german" | "lightgerman" => light("light_german", stemmers::german::light),
         "minimal_german" | "minimalgerman" => light("minimal_german", stemmers::german::minimal),
-        "greek" => snowball(Algorithm::Greek),
-        "hungarian" => snowball(Algorithm::Hungarian),
-        "italian" => snowball(Algorithm::Italian),
         "light_italian" | "lightitalian" => light("light_italian", stemmers::italian::light),
-        "norwegian" => snowball(Algorithm::Norwegian),
         "light_norwegian" | "lightnorwegian" => light("light_norwegian", stemmers::norwegian::light),
         "minimal_norwegian" | "minimalnorwegian" => light("minimal_norwegian", stemmers::norwegian::minimal),
         "light_nynorsk" | "lightnynorsk" => light("light_nynorsk", stemmers::norwegian::light_nynorsk),
         "minimal_nynorsk" | "minimalnynorsk" => light("minimal_nynorsk", stemmers::norwegian::minimal_nynorsk),
-        "portuguese" => snowball(Algorithm::Portuguese),
         "light_portuguese" | "lightportuguese" => light("light_portuguese", stemmers::portuguese::light),
-        "romanian" => snowball(Algorithm::Romanian),
-        "russian" => snowball(Algorithm::Russian),
         "light_russian" | "lightrussian" => light("light_russian", stemmers::russian::light),
-        "spanish" => snowball(Algorithm::Spanish),
         "light_spanish" | "lightspanish" => light("light_spanish", stemmers::spanish::light),
-        "swedish" => snowball(Algorithm::Swedish),
         "light_swedish" | "lightswedish" => light("light_swedish", stemmers::swedish::light),
-        "turkish" => snowball(Algorithm::Turkish),
-        "tamil" => snowball(Algorithm::Tamil),
         other if ABSENT.contains(&other) => {
             return Err(Error::unsupported(format!("stemmer [{language}] is not supported")));
         }
-        _ => return Err(Error::invalid_input(format!("Invalid stemmer class specified: {language}"))),
+        other => match stemmers::snowball::of_language(other) {
+            Some(filter) => vec![filter],
+            None => return Err(Error::invalid_input(format!("Invalid stemmer class specified: {language}"))),
+        },
     })
 }
 
@@ -96,32 +82,19 @@ const ABSENT: &[&str] = &[
 ///
 /// # Errors
 /// As [`stemmer`].
-pub(super) fn snowball(language: &str) -> Result<Filter> {
-    let algorithm = match language {
-        "Arabic" => Algorithm::Arabic,
-        "Danish" => Algorithm::Danish,
-        "Dutch" => Algorithm::Dutch,
-        "English" => Algorithm::English,
-        "Finnish" => Algorithm::Finnish,
-        "French" => Algorithm::French,
-        "German" | "German2" => Algorithm::German,
-        "Greek" => Algorithm::Greek,
-        "Hungarian" => Algorithm::Hungarian,
-        "Italian" => Algorithm::Italian,
-        "Norwegian" => Algorithm::Norwegian,
-        "Porter" => return Ok(Filter::PORTER),
-        "Portuguese" => Algorithm::Portuguese,
-        "Romanian" => Algorithm::Romanian,
-        "Russian" => Algorithm::Russian,
-        "Spanish" => Algorithm::Spanish,
-        "Swedish" => Algorithm::Swedish,
-        "Tamil" => Algorithm::Tamil,
-        "Turkish" => Algorithm::Turkish,
-        "Armenian" | "Basque" | "Catalan" | "Estonian" | "Irish" | "Kp" | "Lithuanian" | "Lovins" | "Serbian"
-        | "Hindi" | "Indonesian" | "Nepali" | "Yiddish" => {
+pub(super) fn snowball(language: &str) -> Result<Vec<Filter>> {
+    let known = match language {
+        "Porter" => return Ok(vec![Filter::PORTER]),
+        "German2" => {
+            let umlauts = Filter::Stem("german2", stemmers::german::umlauts);
+            return Ok([umlauts].into_iter().chain(stemmers::snowball::of_language("german")).collect());
+        }
+        "Armenian" | "Basque" | "Catalan" | "Estonian" | "Irish" | "Kp" | "Lithuanian" | "Lovins" | "Serbian" | "Hindi"
+        | "Indonesian" | "Nepali" | "Yiddish" => {
             return Err(Error::unsupported(format!("snowball stemmer [{language}] is not supported")));
         }
-        _ => return Err(Error::invalid_input(format!("Invalid stemmer class specified: {language}"))),
+        _ => stemmers::snowball::of_language(&language.to_lowercase()),
     };
-    Ok(Filter::Snowball(Stemmer::new(algorithm)))
+    let filter = known.ok_or_else(|| Error::invalid_input(format!("Invalid stemmer class specified: {language}")))?;
+    Ok(vec![filter])
 }

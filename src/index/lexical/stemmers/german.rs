@@ -40,6 +40,27 @@ pub(in super::super) fn normalize(term: &mut String) {
     *term = out;
 }
 
+/// What Snowball's German2 does before it stems: vowels with an e behind them are umlauts, but a u not behind a q or a vowel.
+pub(in super::super) fn umlauts(term: &mut String) {
+    let mut out = String::with_capacity(term.len());
+    let mut chars = term.chars().peekable();
+    let mut before = None;
+    while let Some(c) = chars.next() {
+        let umlaut = match (c, chars.peek()) {
+            ('a', Some('e')) => Some('ä'),
+            ('o', Some('e')) => Some('ö'),
+            ('u', Some('e')) if !before.is_some_and(|before| "qaeiouyäöü".contains(before)) => Some('ü'),
+            _ => None,
+        };
+        if umlaut.is_some() {
+            chars.next();
+        }
+        out.push(umlaut.unwrap_or(c));
+        before = Some(c);
+    }
+    *term = out;
+}
+
 /// `light_german`.
 pub(in super::super) fn light(term: &mut String) {
     Word::edit(term, |word| {

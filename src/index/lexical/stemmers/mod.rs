@@ -11,6 +11,7 @@ pub(super) mod italian;
 pub(super) mod norwegian;
 pub(super) mod portuguese;
 pub(super) mod russian;
+pub(super) mod snowball;
 pub(super) mod spanish;
 pub(super) mod swedish;
 

@@ -173,9 +173,9 @@ impl WordDelimiter {
         }
         if self.preserve_original {
             let to = position.max(1);
-            outputs.push(Output { term: term.to_string(), from: 0, to, start: 0, end: word.len() });
+            outputs.insert(0, Output { term: term.to_string(), from: 0, to, start: 0, end: word.len() });
         }
-        // Where they begin, the longest first.
+        // Where they begin, the longest first, the word itself before all.
         outputs.sort_by_key(|output| (output.from, std::cmp::Reverse(output.to)));
         outputs
     }

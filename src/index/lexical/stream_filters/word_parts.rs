@@ -66,14 +66,15 @@ impl WordParts {
         if let Some(kind) = self.kinds.get(&c) {
             return *kind;
         }
-        // Java calls the two ordinal indicators lower case.
-        if c.is_ascii_lowercase() || matches!(c, 'ª' | 'º') || (!c.is_ascii() && LOWER.contains(c)) {
+        // Lucene's table of the first 256 characters goes by other rules than a user's: Java calls the two ordinal indicators lower
+        // case, and only ASCII has digits.
+        if c.is_ascii_lowercase() || (self.kinds.is_empty() && matches!(c, 'ª' | 'º')) || (!c.is_ascii() && LOWER.contains(c)) {
             CharKind::LOWER
         } else if c.is_ascii_uppercase() || (!c.is_ascii() && UPPER.contains(c)) {
             CharKind::UPPER
         } else if c.is_ascii_digit() {
             CharKind::DIGIT
-        } else if u32::from(c) < 256 {
+        } else if u32::from(c) < 256 && self.kinds.is_empty() {
             CharKind::DELIMITER
         } else if NUMBERS.contains(c) {
             CharKind::DIGIT
