@@ -98,6 +98,9 @@ impl Analyzers {
         if matches!(name, "default" | "default_search") {
             return Ok(self.default_analyzer());
         }
+        if definitions::is_known_elsewhere(name) {
+            return Err(Error::unsupported(format!("analyzer [{name}] is not supported")));
+        }
         Err(Error::invalid_input(format!("analyzer [{name}] has not been configured in mappings")))
     }
 
@@ -190,8 +193,11 @@ fn named_error(error: Error, text: impl FnOnce() -> String) -> Error {
     if error.message().is_empty() { Error::new(error.kind(), text()) } else { error }
 }
 
-/// A part that was not found: the caller knows what it is called.
-fn not_found(context: &str) -> Error {
+/// A part that was not found: the caller knows what it is called. One that Elasticsearch has is refused by its name.
+fn not_found(context: &str, name: &str) -> Error {
+    if definitions::is_known_elsewhere(name) {
+        return Error::unsupported(format!("[{name}] is not supported"));
+    }
     Error::invalid_input(context.to_string())
 }
 
@@ -280,7 +286,7 @@ impl Builder<'_> {
             Part::Named(name) => match self.settings.analysis.char_filter.get(name) {
                 Some(component) => (name.clone(), component),
                 None => {
-                    let filter = definitions::char_filters::named(name).ok_or_else(|| not_found(context))?;
+                    let filter = definitions::char_filters::named(name).ok_or_else(|| not_found(context, name))?;
                     return Ok((name.clone(), filter));
                 }
             },
@@ -295,7 +301,7 @@ impl Builder<'_> {
             Part::Named(name) => match self.settings.analysis.tokenizer.get(name) {
                 Some(component) => (name.clone(), component),
                 None => {
-                    let tokenizer = tokenizers::named(name).ok_or_else(|| not_found(context))?;
+                    let tokenizer = tokenizers::named(name).ok_or_else(|| not_found(context, name))?;
                     return Ok((name.clone(), tokenizer));
                 }
             },
@@ -311,7 +317,7 @@ impl Builder<'_> {
             Part::Named(name) => match self.settings.analysis.filter.get(name) {
                 Some(component) => (name.clone(), component),
                 None => {
-                    let steps = definitions::filters::named(name).ok_or_else(|| not_found(context))?;
+                    let steps = definitions::filters::named(name).ok_or_else(|| not_found(context, name))?;
                     return Ok((name.clone(), steps));
                 }
             },
@@ -340,7 +346,7 @@ impl Builder<'_> {
             return Ok(params);
         }
         if context.is_empty() {
-            return Err(not_found(context));
+            return Err(not_found(context, ""));
         }
         Err(Error::invalid_input(format!("{group} [{name}] must specify either an analyzer type, or a tokenizer")))
     }

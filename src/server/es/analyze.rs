@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Body, EsError, EsResponse, EsResult, Params};
 use crate::index::lexical::analyze::{AnalyzedToken, Explanation, Limits, analyze, explain};
 use crate::index::lexical::{Analyzer, Analyzers, Part};
-use crate::schema::flatten::FieldKind;
+use crate::schema::flatten::{FieldKind, TextShape};
 use crate::schema::{IndexDefinition, Settings};
 use crate::server::state::AppState;
 
@@ -63,13 +63,13 @@ impl Wanted {
                 EsError::illegal_argument(text)
             };
             let text = |value: &Value| value.as_str().map(str::to_string).ok_or_else(wrong);
-            let texts = |value: &Value| match value {
-                Value::Array(values) => values.iter().map(text).collect::<EsResult<Vec<String>>>(),
-                one => Ok(vec![text(one)?]),
+            let texts = |value: &Value| match value.as_array() {
+                Some(values) => values.iter().map(text).collect::<EsResult<Vec<String>>>(),
+                None => Ok(vec![text(value)?]),
             };
-            let parts = |value: &Value| match value {
-                Value::Array(values) => values.iter().map(|value| Ok(Part::from_value(value)?)).collect(),
-                _ => Err(wrong()),
+            let parts = |value: &Value| match value.as_array() {
+                Some(values) => values.iter().map(|value| Ok(Part::from_value(value)?)).collect(),
+                None => Ok(vec![Part::from_value(value)?]),
             };
             match name.as_str() {
                 "text" => wanted.texts = texts(&value)?,
@@ -85,8 +85,7 @@ impl Wanted {
             }
         }
         if wanted.texts.is_empty() {
-            let text = "Validation Failed: 1: text is missing;";
-            return Err(EsError::new(400, "action_request_validation_exception", text));
+            return Err(invalid("text is missing"));
         }
         Ok(wanted)
     }
@@ -109,10 +108,8 @@ impl Wanted {
             Explanation::Custom { char_filters, tokenizer: (name, found), filters } => {
                 let mut detail = Map::new();
                 detail.insert("custom_analyzer".to_string(), json!(true));
-                if !char_filters.is_empty() {
-                    let told = char_filters.iter().map(|(name, texts)| json!({"name": name, "filtered_text": texts}));
-                    detail.insert("charfilters".to_string(), told.collect());
-                }
+                let told = char_filters.iter().map(|(name, texts)| json!({"name": name, "filtered_text": texts}));
+                detail.insert("charfilters".to_string(), told.collect());
                 detail.insert("tokenizer".to_string(), named(&name, &found));
                 let told = filters.iter().map(|(name, tokens)| named(name, tokens));
                 detail.insert("tokenfilters".to_string(), told.collect());
@@ -125,41 +122,59 @@ impl Wanted {
     /// The analyzer that is asked for, and the positions between two texts.
     fn analyzer(&self, definition: Option<&IndexDefinition>, analyzers: &Analyzers) -> EsResult<(Analyzer, u32)> {
         let has_parts = !self.filters.is_empty() || !self.char_filters.is_empty();
-        if let Some(name) = &self.analyzer {
-            if self.tokenizer.is_some() || has_parts || self.normalizer.is_some() {
-                return Err(EsError::illegal_argument("cannot define extra components on a named analyzer"));
-            }
-            let found = analyzers.get(name).map_err(|_| match definition {
-                Some(_) => EsError::illegal_argument(format!("analyzer [{name}] has not been configured in mappings")),
-                None => EsError::illegal_argument(format!("failed to find global analyzer [{name}]")),
-            });
-            return Ok(with_own_gap(found?));
-        }
         if let Some(name) = &self.normalizer {
-            if self.tokenizer.is_some() || has_parts {
-                return Err(EsError::illegal_argument("cannot define extra components on a named normalizer"));
+            if self.tokenizer.is_some() || self.analyzer.is_some() {
+                return Err(invalid("tokenizer/analyze should be null if normalizer is specified"));
             }
             if definition.is_none() {
-                return Err(EsError::illegal_argument("analysis based on a normalizer requires an index"));
+                return Err(invalid("index is required if normalizer is specified"));
             }
-            let found = analyzers
-                .normalizer(name)
-                .map_err(|_| EsError::illegal_argument(format!("failed to find normalizer under [{name}]")))?;
-            return Ok(with_own_gap(found));
+            if has_parts {
+                return Err(invalid("cannot define extra components on a named normalizer"));
+            }
+            let missing = |_| EsError::illegal_argument(format!("failed to find normalizer under [{name}]"));
+            return Ok((analyzers.normalizer(name).map_err(missing)?, 0));
+        }
+        if let Some(name) = &self.analyzer {
+            if self.tokenizer.is_some() || has_parts {
+                return Err(invalid("cannot define extra components on a named analyzer"));
+            }
+            let global = if definition.is_some() { "" } else { "global " };
+            let found = analyzers.get(name).map_err(|error| {
+                // Elasticsearch has one of this name.
+                if error.kind() == crate::ErrorKind::Unsupported {
+                    return error.into();
+                }
+                EsError::illegal_argument(format!("failed to find {global}analyzer [{name}]"))
+            })?;
+            // A built-in analyzer puts nothing between texts unless a field does.
+            let gap = if analyzers.defines(name) { found.position_increment_gap() } else { 0 };
+            return Ok((found, gap));
         }
         if self.tokenizer.is_some() || has_parts {
             // Filters alone make a normalizer, which takes the text as one token.
-            return Ok(with_own_gap(analyzers.assemble(&self.char_filters, self.tokenizer.as_ref(), &self.filters)?));
+            return Ok((analyzers.assemble(&self.char_filters, self.tokenizer.as_ref(), &self.filters)?, 0));
         }
-        let Some(path) = &self.field else { return Ok(with_own_gap(analyzers.default_analyzer())) };
+        let Some(path) = &self.field else {
+            let gap = if definition.is_some() { analyzers.default_analyzer().position_increment_gap() } else { 0 };
+            return Ok((analyzers.default_analyzer(), gap));
+        };
         let Some(definition) = definition else {
             return Err(EsError::illegal_argument("analysis based on a specific field requires an index"));
         };
         let field = definition.fields()?.into_iter().find(|field| field.path == *path);
         match field.map(|field| field.kind) {
-            Some(FieldKind::Text(text)) => Ok((analyzers.get(&text.analyzer)?, text.position_increment_gap)),
-            Some(FieldKind::Keyword { normalizer: Some(name), .. }) => Ok(with_own_gap(analyzers.normalizer(&name)?)),
-            Some(FieldKind::Keyword { .. }) => Ok(with_own_gap(analyzers.get("keyword")?)),
+            Some(FieldKind::Text(text)) => {
+                let analyzer = analyzers.get(&text.analyzer)?;
+                let shaped = match text.shape {
+                    TextShape::Words => analyzer,
+                    TextShape::Shingles(size) => analyzer.with_shingles(size),
+                    TextShape::ShinglePrefixes(size) => analyzer.with_shingle_prefixes(size),
+                };
+                Ok((shaped, text.position_increment_gap))
+            }
+            Some(FieldKind::Keyword { normalizer: Some(name), .. }) => Ok((analyzers.normalizer(&name)?, 0)),
+            Some(FieldKind::Keyword { .. }) => Ok((analyzers.get("keyword")?, 0)),
             // A field that is not there yet would become a text.
             None => Ok(with_own_gap(analyzers.default_analyzer())),
             Some(_) => Err(EsError::illegal_argument(format!(
@@ -179,17 +194,32 @@ impl Wanted {
             printed.insert("positionLength".to_string(), json!(token.position_length));
         }
         if self.explain {
-            let wants = |name: &str| self.attributes.is_empty() || self.attributes.iter().any(|one| one == name);
+            // All that Lucene's attributes say; its names of them count, too (`org.apache...KeywordAttribute#keyword`).
+            let wants = |name: &str| {
+                self.attributes.is_empty() || self.attributes.iter().any(|one| one.rsplit('#').next() == Some(name))
+            };
+            if wants("bytes") {
+                let bytes: Vec<String> = token.token.bytes().map(|byte| format!("{byte:x}")).collect();
+                printed.insert("bytes".to_string(), json!(format!("[{}]", bytes.join(" "))));
+            }
             if let Some(keyword) = token.keyword.filter(|_| wants("keyword")) {
                 printed.insert("keyword".to_string(), json!(keyword));
             }
-            // What the tests of Elasticsearch's own documentation show beside the keyword.
+            printed.remove("positionLength");
             if wants("positionLength") {
                 printed.insert("positionLength".to_string(), json!(token.position_length));
+            }
+            if wants("termFrequency") {
+                printed.insert("termFrequency".to_string(), json!(1));
             }
         }
         Value::Object(printed)
     }
+}
+
+/// A request that contradicts itself.
+fn invalid(why: &str) -> EsError {
+    EsError::new(400, "action_request_validation_exception", format!("Validation Failed: 1: {why};"))
 }
 
 /// With the positions that the analyzer puts between two texts.
@@ -213,7 +243,10 @@ mod tests {
             tokens["tokens"][1],
             json!({"token": "words", "start_offset": 4, "end_offset": 9, "type": "<ALPHANUM>", "position": 1})
         );
-        assert_eq!(tokens["tokens"][2]["position"], 102);
+        assert_eq!(
+            tokens["tokens"][2],
+            json!({"token": "more", "start_offset": 10, "end_offset": 14, "type": "<ALPHANUM>", "position": 2})
+        );
         let parts = json!({"text": "A b", "tokenizer": "whitespace", "filter": ["lowercase", {"type": "stop", "stopwords": ["a"]}]});
         assert_eq!(
             answer(parts).unwrap()["tokens"],
@@ -228,6 +261,73 @@ mod tests {
             (json!({"text": 7}), "Unknown parameter [text]"),
         ] {
             let error = answer(body).unwrap_err();
+            assert!(error.reason.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn explain_shows_every_step() {
+        let body = json!({"tokenizer": "standard", "char_filter": ["html_strip"], "filter": ["lowercase", {"type": "stop", "stopwords": ["a"]}],
+            "text": ["<b>A B", "c"], "explain": true, "attributes": ["bytes"]});
+        let token = |token: &str, start: u32, position: u32, bytes: &str| json!({"token": token, "start_offset": start, "end_offset": start + 1, "type": "<ALPHANUM>", "position": position, "bytes": bytes});
+        // As a real OpenSearch answers.
+        assert_eq!(
+            answer(body).unwrap()["detail"],
+            json!({"custom_analyzer": true,
+                "charfilters": [{"name": "html_strip", "filtered_text": ["A B", "c"]}],
+                "tokenizer": {"name": "standard", "tokens": [token("A", 3, 0, "[41]"), token("B", 5, 1, "[42]"), token("c", 7, 2, "[63]")]},
+                "tokenfilters": [
+                    {"name": "lowercase", "tokens": [token("a", 3, 0, "[61]"), token("b", 5, 1, "[62]"), token("c", 7, 2, "[63]")]},
+                    {"name": "__anonymous__stop", "tokens": [token("b", 5, 1, "[62]"), token("c", 7, 2, "[63]")]}]})
+        );
+        let body = json!({"analyzer": "english", "text": "A Bs", "explain": true});
+        assert_eq!(
+            answer(body).unwrap()["detail"],
+            json!({"custom_analyzer": false, "analyzer": {"name": "english", "tokens": [
+                {"token": "bs", "start_offset": 2, "end_offset": 4, "type": "<ALPHANUM>", "position": 1, "bytes": "[62 73]",
+                    "keyword": false, "positionLength": 1, "termFrequency": 1}]}})
+        );
+    }
+
+    #[test]
+    fn an_index_has_analyzers_and_fields_of_its_own() {
+        let definition = IndexDefinition::from_value(&json!({
+            "settings": {"analysis": {
+                "analyzer": {"mine": {"tokenizer": "standard", "filter": ["lowercase"], "position_increment_gap": 7}},
+                "normalizer": {"flat": {"filter": ["lowercase", "asciifolding"]}}}},
+            "mappings": {"properties": {
+                "t": {"type": "text", "analyzer": "mine"}, "k": {"type": "keyword", "normalizer": "flat"}, "n": {"type": "integer"}}}}))
+        .unwrap();
+        let ask = |body: Value| -> EsResult<Value> {
+            Wanted::read(body.as_object().unwrap().clone())?.answer(Some(&definition))
+        };
+        let places = |body: Value| -> Vec<(String, u64)> {
+            let answer = ask(body).unwrap();
+            let tokens = answer["tokens"].as_array().unwrap();
+            tokens
+                .iter()
+                .map(|token| (token["token"].as_str().unwrap().to_string(), token["position"].as_u64().unwrap()))
+                .collect()
+        };
+        let place = |token: &str, position| (token.to_string(), position);
+        assert_eq!(
+            places(json!({"analyzer": "mine", "text": ["A b", "c"]})),
+            [place("a", 0), place("b", 1), place("c", 9)]
+        );
+        assert_eq!(
+            places(json!({"field": "t", "text": ["A b", "c"]})),
+            [place("a", 0), place("b", 1), place("c", 102)]
+        );
+        assert_eq!(places(json!({"field": "k", "text": "\u{c9} b"})), [place("e b", 0)]);
+        assert_eq!(places(json!({"normalizer": "flat", "text": ["\u{c9} b", "C"]})), [place("e b", 0), place("c", 1)]);
+        assert_eq!(places(json!({"field": "absent", "text": "12 A"})), [place("12", 0), place("a", 1)]);
+        for (body, said) in [
+            (json!({"field": "n", "text": "1"}), "only supported on tokenized fields"),
+            (json!({"analyzer": "nobody", "text": "1"}), "failed to find analyzer [nobody]"),
+            (json!({"normalizer": "nobody", "text": "1"}), "failed to find normalizer under [nobody]"),
+            (json!({"normalizer": "flat", "analyzer": "mine", "text": "1"}), "tokenizer/analyze should be null"),
+        ] {
+            let error = ask(body).unwrap_err();
             assert!(error.reason.contains(said), "{error}");
         }
     }

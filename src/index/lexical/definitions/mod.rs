@@ -190,6 +190,11 @@ impl<'a> Params<'a> {
     }
 }
 
+/// Whether Elasticsearch has a part or an analyzer of this name that this engine lacks.
+pub(super) fn is_known_elsewhere(name: &str) -> bool {
+    KNOWN_TO_ELASTICSEARCH.contains(&name)
+}
+
 /// Types that Elasticsearch has and this engine refuses by name.
 const KNOWN_TO_ELASTICSEARCH: &[&str] = &[
     "condition",

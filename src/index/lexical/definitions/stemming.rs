@@ -89,8 +89,8 @@ pub(super) fn snowball(language: &str) -> Result<Vec<Filter>> {
             let umlauts = Filter::Stem("german2", stemmers::german::umlauts);
             return Ok([umlauts].into_iter().chain(stemmers::snowball::of_language("german")).collect());
         }
-        "Armenian" | "Basque" | "Catalan" | "Estonian" | "Irish" | "Kp" | "Lithuanian" | "Lovins" | "Serbian" | "Hindi"
-        | "Indonesian" | "Nepali" | "Yiddish" => {
+        "Armenian" | "Basque" | "Catalan" | "Estonian" | "Irish" | "Kp" | "Lithuanian" | "Lovins" | "Serbian"
+        | "Hindi" | "Indonesian" | "Nepali" | "Yiddish" => {
             return Err(Error::unsupported(format!("snowball stemmer [{language}] is not supported")));
         }
         _ => stemmers::snowball::of_language(&language.to_lowercase()),

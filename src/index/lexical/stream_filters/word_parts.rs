@@ -68,7 +68,10 @@ impl WordParts {
         }
         // Lucene's table of the first 256 characters goes by other rules than a user's: Java calls the two ordinal indicators lower
         // case, and only ASCII has digits.
-        if c.is_ascii_lowercase() || (self.kinds.is_empty() && matches!(c, 'ª' | 'º')) || (!c.is_ascii() && LOWER.contains(c)) {
+        if c.is_ascii_lowercase()
+            || (self.kinds.is_empty() && matches!(c, 'ª' | 'º'))
+            || (!c.is_ascii() && LOWER.contains(c))
+        {
             CharKind::LOWER
         } else if c.is_ascii_uppercase() || (!c.is_ascii() && UPPER.contains(c)) {
             CharKind::UPPER
