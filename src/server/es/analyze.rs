@@ -68,7 +68,9 @@ impl Wanted {
                 None => Ok(vec![text(value)?]),
             };
             let parts = |value: &Value| match value.as_array() {
-                Some(values) => values.iter().map(|value| Ok(Part::from_value(value)?)).collect(),
+                Some(values) => {
+                    values.iter().map(|value| Ok(Part::from_value(value)?)).collect::<EsResult<Vec<Part>>>()
+                }
                 None => Ok(vec![Part::from_value(value)?]),
             };
             match name.as_str() {
