@@ -329,12 +329,10 @@ impl<'a> Filling<'a> {
             return Err(self.refuse(definition, value, &reason));
         }
         for (key, leaf) in leaves {
-            let text = match leaf {
-                Value::Null => match &definition.null_value {
-                    Some(null_value) => values::text(null_value),
-                    None => continue,
-                },
-                _ => values::text(leaf),
+            let text = match (leaf.is_null(), &definition.null_value) {
+                (false, _) => values::text(leaf),
+                (true, Some(null_value)) => values::text(null_value),
+                (true, None) => continue,
             };
             let text = self.check(mapped, leaf, text)?;
             if flattened.ignore_above.is_some_and(|most| text.chars().count() > most) {

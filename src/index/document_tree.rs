@@ -152,6 +152,7 @@ impl Build<'_> {
     }
 
     fn node(&self, path: String, dynamic: Dynamic, mapping: &FieldMapping) -> Node {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other type is a leaf")]
         let kind = match mapping {
             FieldMapping::Object(object) if object.enabled == Some(false) => NodeKind::Disabled,
             FieldMapping::Object(object) => {
@@ -182,6 +183,7 @@ impl Build<'_> {
 
 /// Whether the first document's value completes the mapping.
 fn is_open(kind: &FieldKind) -> bool {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is completed by a document")]
     match kind {
         FieldKind::DenseVector(vector) => vector.dims.is_none(),
         FieldKind::Keyword { constant, .. } => matches!(constant, Some(None)),
@@ -338,12 +340,10 @@ impl<'a> Walk<'a> {
             Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
                 self.needs_mapping |= leaf.is_open;
                 for target in &leaf.targets {
-                    match value {
-                        // A vector that is copied into a field of another type too.
-                        Value::Array(values) if !target.takes_arrays => {
-                            values.iter().for_each(|value| self.push(*target, value));
-                        }
-                        _ => self.push(*target, value),
+                    // A vector may be copied into a field of another type too.
+                    match value.as_array().filter(|_| !target.takes_arrays) {
+                        Some(values) => values.iter().for_each(|value| self.push(*target, value)),
+                        None => self.push(*target, value),
                     }
                 }
             }

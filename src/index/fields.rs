@@ -446,8 +446,8 @@ pub(crate) fn text_analyzer(analyzers: &Analyzers, name: &str, shape: TextShape)
 fn text_kind(analyzers: &Analyzers, text: &flatten::TextField, mapped: &IndexField) -> Result<lexical::FieldKind> {
     // A query's last word is a prefix already; only documents are cut into prefixes.
     let search_shape = match text.shape {
-        TextShape::ShinglePrefixes(size) => TextShape::Shingles(size),
-        shape => shape,
+        TextShape::ShinglePrefixes(size) | TextShape::Shingles(size) => TextShape::Shingles(size),
+        TextShape::Words => TextShape::Words,
     };
     Ok(lexical::FieldKind::Text {
         analyzer: match &mapped.analyzer {

@@ -124,7 +124,7 @@ impl Growth<'_> {
                 Dynamic::Strict => return Err(strict(prefix, first)),
                 Dynamic::True if !has_content(value) => return Ok(()),
                 Dynamic::True => {
-                    let object = self.from_template(&path, first, "object", "object")?;
+                    let object = self.of_template(&path, first, "object", "object")?;
                     self.add(
                         properties,
                         first,
@@ -188,7 +188,7 @@ impl Growth<'_> {
         name: &str,
         map: &Map<String, Value>,
     ) -> Result<()> {
-        let mapping = self.from_template(path, name, "object", "object")?;
+        let mapping = self.of_template(path, name, "object", "object")?;
         self.add(properties, name, mapping.unwrap_or_else(|| FieldMapping::Object(ObjectMapping::default())));
         let Some(mapping) = properties.get_mut(name) else { return Ok(()) };
         if matches!(mapping, FieldMapping::Object(object) if object.enabled == Some(false)) {
@@ -216,7 +216,7 @@ impl Growth<'_> {
         } else {
             kind
         };
-        if let Some(mapping) = self.from_template(path, name, kind, dynamic_type)? {
+        if let Some(mapping) = self.of_template(path, name, kind, dynamic_type)? {
             return Ok(mapping);
         }
         // A template for strings is also for those that look like dates or numbers.
@@ -253,7 +253,7 @@ impl Growth<'_> {
         }
     }
 
-    fn from_template(&self, path: &str, name: &str, kind: &str, dynamic_type: &str) -> Result<Option<FieldMapping>> {
+    fn of_template(&self, path: &str, name: &str, kind: &str, dynamic_type: &str) -> Result<Option<FieldMapping>> {
         let Some(template) = self.rules.dynamic_templates.iter().find(|template| template.matches(path, name, kind))
         else {
             return Ok(None);

@@ -648,9 +648,10 @@ impl Walk<'_> {
             scope: self.scope.nested.clone(),
             to: to.clone(),
         }));
-        let multi_fields = match mapping {
-            FieldMapping::SemanticText(semantic) => Some(&semantic.fields),
-            _ => common.map(|common| common.multi_fields()),
+        let multi_fields = if let FieldMapping::SemanticText(semantic) = mapping {
+            Some(&semantic.fields)
+        } else {
+            common.map(|common| common.multi_fields())
         };
         if let Some(multi_fields) = multi_fields.filter(|fields| !fields.is_empty()) {
             let outer = self.parent.replace(path.to_string());

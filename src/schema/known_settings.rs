@@ -251,7 +251,6 @@ mod tests {
     use serde_json::json;
 
     use super::super::Settings;
-    use super::*;
 
     #[test]
     fn known_settings_are_kept_as_texts() {

@@ -304,3 +304,49 @@ fn dotted_keys_objects_and_arrays_are_one() {
         assert_eq!(shown(&schema, &prepared.unwrap().document), json!({"a.b": [1, 2]}), "{source}");
     }
 }
+
+/// Documents of few names, so that fields meet.
+fn some_document() -> impl proptest::strategy::Strategy<Value = Value> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|flag| json!(flag)),
+        any::<i32>().prop_map(|number| json!(number)),
+        (-1e6..1e6_f64).prop_map(|number| json!(number)),
+        prop::sample::select(vec!["words", "2024-05-01", "2024/05/01", "12", ""]).prop_map(|text| json!(text)),
+    ];
+    let value = leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(|values| json!(values)),
+            prop::collection::btree_map("[a-c](\\.[a-c])?", inner, 0..3).prop_map(|map| json!(map)),
+        ]
+    });
+    prop::collection::btree_map("[a-c](\\.[a-c])?", value, 0..4).prop_map(|map| json!(map))
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_walk_and_dynamic_mapping_agree(first in some_document(), second in some_document()) {
+        let mut definition = IndexDefinition::default();
+        for document in [first, second] {
+            let source = document.as_object().unwrap();
+            let needs = |definition: &IndexDefinition| {
+                let (_, fields) = index_fields(&definition.mappings.to_value());
+                prepare(&fields, "1".into(), source).map(|prepared| prepared.needs_mapping)
+            };
+            let (before, grown) = (needs(&definition), definition.grown_by(source));
+            match (&before, &grown) {
+                (Ok(needs), Ok(grown)) => proptest::prop_assert_eq!(*needs, grown.is_some(), "{}", document),
+                // What the walk refuses is refused whatever the mapping becomes; what cannot be a mapping cannot be a document.
+                (Err(_), _) => {}
+                (Ok(_), Err(error)) => proptest::prop_assert!(error.exception().is_some(), "{}: {}", document, error),
+            }
+            if let Ok(Some(grown)) = grown {
+                if let Ok(needs) = needs(&grown) {
+                    proptest::prop_assert!(!needs, "{} is not all in {}", document, grown.mappings.to_value());
+                }
+                definition = grown;
+            }
+        }
+    }
+}

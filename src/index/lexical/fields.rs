@@ -297,6 +297,6 @@ impl LexicalField {
 
     /// Whether documents that have the field are found by `_field_names`: it has neither lengths nor a column.
     pub fn exists_by_name(&self) -> bool {
-        !self.fast && !(self.has_terms() && self.indexed)
+        !(self.fast || (self.has_terms() && self.indexed))
     }
 }

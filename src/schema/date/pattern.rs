@@ -308,7 +308,17 @@ fn digits_reserved(after: &[Item]) -> usize {
         match item {
             Item::Number(_, least, most) if least == most => reserved += least,
             Item::Fraction(least, most, _) if least == most => reserved += least,
-            _ => break,
+            Item::Number(..)
+            | Item::Fraction(..)
+            | Item::Literal(_)
+            | Item::ShortYear(_)
+            | Item::MonthName(_)
+            | Item::DayName(_)
+            | Item::HalfDay
+            | Item::Era
+            | Item::Offset(_)
+            | Item::ZoneName
+            | Item::Optional(_) => break,
         }
     }
     reserved

@@ -323,6 +323,7 @@ fn last(path: &str) -> &str {
 fn multi_fields(path: &str, value: &Value, depth: usize) -> Result<Properties> {
     let fields = properties(path, value, depth)?;
     for (name, mapping) in &fields {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the other types can be multi-fields")]
         let reason = match mapping {
             FieldMapping::Object(_)
             | FieldMapping::Nested(_)
