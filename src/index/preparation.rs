@@ -11,7 +11,6 @@ use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::models::Models;
 use crate::schema::IndexDefinition;
-use crate::schema::infer::Observations;
 
 /// Fewer documents are not worth other threads.
 const MIN_PARALLEL: usize = 8;
@@ -53,19 +52,6 @@ impl Preparation {
     /// Whether the index still has this mapping.
     pub(crate) fn is_current(&self, index: &Index) -> bool {
         Arc::ptr_eq(&self.opened, &index.opened())
-    }
-
-    /// Looks for fields that the mapping lacks and `dynamic` lets in; one result a document, in their order.
-    pub(crate) fn observe(&self, sources: &[&Map<String, Value>]) -> Vec<Result<Observations>> {
-        let observe = |source: &&Map<String, Value>| {
-            let mut seen = Observations::default();
-            seen.observe(self.definition(), source).map(|()| seen)
-        };
-        if sources.len() < MIN_PARALLEL {
-            sources.iter().map(observe).collect()
-        } else {
-            sources.par_iter().map(observe).collect()
-        }
     }
 
     /// Prepares documents, semantic vectors included; one result a document, in their order.

@@ -315,3 +315,49 @@ fn a_shard_is_a_map_with_versions() {
     ids.sort();
     assert_eq!(ids, model.keys().map(|id| id.as_str().into()).collect::<Vec<DocumentId>>());
 }
+
+#[test]
+fn documents_grow_the_mapping_as_elasticsearch_does() {
+    let (folder, shard) = new_shard(json!({"mappings": {"dynamic_templates": [
+        {"ids": {"match": "*_id", "mapping": {"type": "keyword"}}}],
+        "properties": {"strict": {"type": "object", "dynamic": "strict"}, "v": {"type": "dense_vector"}}}}));
+    let answers = shard.write(vec![
+        index("1", json!({"title": "words", "day": "2024-05-01", "user_id": "u", "n": 1, "v": [1, 2, 3]})),
+        index("2", json!({"strict": {"new": 1}})),
+        index("3", json!({"n": "not a number"})),
+        index("4", json!({"n": 2.5, "tags": ["a", "b"], "o": {"x": true}})),
+    ]);
+    let kind = |answer: &Result<Written, WriteError>| match answer {
+        Err(WriteError::Other(error)) => error.exception().map(|exception| exception.kind),
+        _ => None,
+    };
+    let kinds: Vec<_> = answers.iter().map(kind).collect();
+    assert_eq!(kinds, [None, Some("strict_dynamic_mapping_exception"), Some("document_parsing_exception"), None]);
+    let expected = json!({"dynamic_templates": [{"ids": {"match": "*_id", "mapping": {"type": "keyword"}}}], "properties": {
+        "day": {"type": "date"}, "n": {"type": "long"}, "o": {"properties": {"x": {"type": "boolean"}}},
+        "strict": {"type": "object", "dynamic": "strict"},
+        "tags": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},
+        "title": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}},
+        "user_id": {"type": "keyword"},
+        "v": {"type": "dense_vector", "dims": 3, "index": true, "similarity": "cosine",
+            "index_options": {"type": "int8_hnsw", "m": 16, "ef_construction": 100}}}});
+    assert_eq!(shard.definition().mappings.to_value(), expected);
+    let shard = reopen(&folder, shard);
+    assert_eq!(shard.definition().mappings.to_value(), expected);
+    assert_eq!(shard.searcher().num_documents(), 2);
+}
+
+#[test]
+fn a_required_routing_is_asked_for() {
+    let (_folder, shard) = new_shard(json!({"mappings": {"_routing": {"required": true}}}));
+    let error = shard.write_one(index("1", json!({}))).unwrap_err();
+    assert!(
+        matches!(&error, WriteError::Other(error)
+        if error.exception().is_some_and(|exception| exception.kind == "routing_missing_exception")),
+        "{error}"
+    );
+    let mut routed = index("1", json!({}));
+    routed.routing = Some("r".to_string());
+    shard.write_one(routed).unwrap();
+    assert!(shard.write_one(op("1", WriteAction::Delete)).is_err());
+}

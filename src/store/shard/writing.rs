@@ -15,7 +15,6 @@ use crate::document::DocumentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::preparation::{Preparation, PreparedDocument};
 use crate::retrieve::Searcher;
-use crate::schema::infer::Observations;
 use crate::store::auto_id;
 use crate::store::translog::{Change, Place, Position, Record};
 
@@ -271,6 +270,11 @@ impl Inner {
         loop {
             let preparation = self.index.preparation();
             let mut refused = FxHashMap::default();
+            if preparation.definition().mappings.routing.is_some_and(|routing| routing.required) {
+                let lacking = plans.iter().enumerate().filter(|(_, plan)| plan.task.op.routing.is_none());
+                refused.extend(lacking.map(|(place, plan)| (place, routing_missing(&plan.task.id))));
+                answer_refused(plans, std::mem::take(&mut refused), answers);
+            }
             let documents: Vec<(&DocumentId, &Map<String, Value>)> =
                 plans.iter().filter_map(|plan| plan.source.as_deref().map(|source| (&plan.task.id, source))).collect();
             let mut converted = preparation.convert(&documents).into_iter();
@@ -311,28 +315,25 @@ impl Inner {
         if sources.is_empty() {
             return Ok(false);
         }
-        let only: Vec<&Map<String, Value>> = sources.iter().map(|(_, source)| *source).collect();
-        let mut all = Observations::default();
         let mut refused = FxHashMap::default();
-        for ((place, _), seen) in sources.iter().zip(preparation.observe(&only)) {
-            match seen {
-                Ok(seen) if seen.is_empty() => {}
-                Ok(seen) => all.merge(seen),
-                Err(error) => {
-                    refused.insert(*place, error);
+        let mut has_grown = false;
+        // Each document sees what the ones before it brought, and what other writes brought meanwhile.
+        self.update_definition(|current| {
+            let mut definition = Cow::Borrowed(current);
+            for (place, source) in &sources {
+                match definition.grown_by(source) {
+                    Ok(Some(grown)) => definition = Cow::Owned(grown),
+                    Ok(None) => {}
+                    Err(error) => {
+                        refused.insert(*place, error);
+                    }
                 }
             }
-        }
-        answer_refused(plans, refused, answers);
-        if all.is_empty() || all.extended_definition(preparation.definition()) == *preparation.definition() {
-            return Ok(false);
-        }
-        // Another write may have brought some of it meanwhile, with other types; then the documents are looked at again.
-        self.update_definition(|definition| {
-            let has_raced = definition != preparation.definition();
-            if has_raced { Ok(definition.clone()) } else { Ok(all.extended_definition(definition)) }
+            has_grown = matches!(definition, Cow::Owned(_)) || current != preparation.definition();
+            Ok(definition.into_owned())
         })?;
-        Ok(true)
+        answer_refused(plans, refused, answers);
+        Ok(has_grown)
     }
 
     /// What the last commit has of the documents; asked before the lock, so that under it few lookups are left.
@@ -521,6 +522,12 @@ impl Logged {
 
 fn stamp_in(searcher: &Searcher, id: &DocumentId) -> Result<Option<Stamp>> {
     Ok(searcher.stamp(id)?.map(|(seq_no, version)| Stamp { seq_no, version }))
+}
+
+/// The error of a write to an index that asks for a routing.
+fn routing_missing(id: &DocumentId) -> Error {
+    let reason = format!("routing is required for document [{id}]");
+    Error::invalid_input(reason.clone()).as_exception("routing_missing_exception", reason)
 }
 
 fn put(answers: &mut [Option<Answer>], place: usize, answer: Answer) {
