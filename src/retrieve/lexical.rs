@@ -211,10 +211,24 @@ impl LexicalSearcher {
     /// # Errors
     /// As [`LexicalSearcher::top`].
     pub fn filter(&self, query: &Query) -> Result<Vec<BitSet>> {
+        let mut sets = self.filter_with_nested(query)?;
+        for (segment_ord, found) in (0_u32..).zip(&mut sets) {
+            if let Some(roots) = self.roots(segment_ord) {
+                found.intersect_update(&roots.into());
+            }
+        }
+        Ok(sets)
+    }
+
+    /// As [`LexicalSearcher::filter`], with the nested objects that match by themselves.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::top`].
+    pub fn filter_with_nested(&self, query: &Query) -> Result<Vec<BitSet>> {
         let prepared = self.prepare(query, Scoring::Disabled)?;
-        let segments = (0_u32..).zip(self.searcher().segment_readers());
+        let segments = self.searcher().segment_readers().iter();
         segments
-            .map(|(segment_ord, reader)| {
+            .map(|reader| {
                 let mut found = BitSet::with_max_value(reader.max_doc());
                 prepared.for_each_doc(reader, &mut |docs| {
                     for &doc in docs {
@@ -223,9 +237,6 @@ impl LexicalSearcher {
                         }
                     }
                 })?;
-                if let Some(roots) = self.roots(segment_ord) {
-                    found.intersect_update(&roots.into());
-                }
                 Ok(found)
             })
             .collect()

@@ -23,7 +23,7 @@ struct Matches {
 
 impl Matches {
     fn new(context: &Context<'_>, query: &Query) -> Result<Self> {
-        let segments = context.searcher.lexical().filter(query)?.into_iter().map(Arc::new).collect();
+        let segments = context.searcher.lexical().filter_with_nested(query)?.into_iter().map(Arc::new).collect();
         Ok(Self { segments, current: None })
     }
 

@@ -42,7 +42,10 @@ impl SignificantCollector {
             }
             None => {
                 let sets = context.members(scope)?;
-                count_background(&mut reader, sets.iter().map(AsRef::as_ref))
+                let (counts, _) = count_background(&mut reader, sets.iter().map(AsRef::as_ref));
+                // As in Elasticsearch, the whole index is all it holds: nested objects too.
+                let all = context.segment_readers().iter().map(|reader| u64::from(reader.num_docs())).sum();
+                (counts, all)
             }
         };
         let ids = BucketIds::new(reader.width().map(|width| (0, width)));

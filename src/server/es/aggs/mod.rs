@@ -279,3 +279,6 @@ fn check(agg: &Aggregation, parent: Option<&Aggregation>) -> EsResult<()> {
     pipeline::check(agg, parent)?;
     agg.aggs.iter().try_for_each(|sub| check(sub, Some(agg)))
 }
+
+#[cfg(test)]
+mod tests;

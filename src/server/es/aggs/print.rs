@@ -11,8 +11,8 @@ use super::super::error::EsResult;
 use super::PrintOptions;
 use super::format::{Format, number};
 use crate::aggregate::key::Key;
-use crate::aggregate::outcome::{Hit, Hits, PipelineNumber};
-use crate::aggregate::request::{PipelineKind, SiblingFigure, TopHits, ValueSource};
+use crate::aggregate::outcome::{Hit, Hits, PipelineNumber, Values};
+use crate::aggregate::request::{HitOrder, PipelineKind, SiblingFigure, TopHits, ValueSource};
 use crate::aggregate::{Aggregation, AggregationKind, Outcome};
 use crate::index::doc_values::ValueKind;
 
@@ -70,7 +70,11 @@ impl Printer<'_, '_> {
         for hit in &found.hits {
             let mut printed = (self.hits)(hit, request)?;
             if !request.order.is_empty() {
-                let sort: Vec<Value> = hit.sort.iter().map(sort_value).collect();
+                let sort = hit.sort.iter().enumerate().map(|(place, key)| {
+                    let values = found.values.get(place).and_then(Option::as_ref);
+                    request.order.get(place).map_or(Value::Null, |order| sort_value(key.as_ref(), order, values))
+                });
+                let sort: Vec<Value> = sort.collect();
                 printed.insert("sort".to_string(), Value::Array(sort));
             }
             hits.push(Value::Object(printed));
@@ -85,8 +89,20 @@ impl Printer<'_, '_> {
     }
 }
 
-fn sort_value(key: &Option<Key>) -> Value {
-    key.as_ref().map_or(Value::Null, |key| Format::Raw.key(key).0)
+/// The value by which a hit was ordered; a number that is missing is printed as the one that stands at its end.
+fn sort_value(key: Option<&Key>, order: &HitOrder, values: Option<&Values>) -> Value {
+    if let Some(key) = key {
+        return Format::Raw.key(key).0;
+    }
+    let is_greatest = order.missing_first == order.descending;
+    match values.map(|values| values.kind) {
+        Some(ValueKind::Long | ValueKind::Date | ValueKind::Boolean) => {
+            json!(if is_greatest { i64::MAX } else { i64::MIN })
+        }
+        Some(ValueKind::UnsignedLong) => json!(if is_greatest { u64::MAX } else { 0 }),
+        Some(ValueKind::Double) => number(if is_greatest { f64::INFINITY } else { f64::NEG_INFINITY }),
+        Some(ValueKind::Keyword | ValueKind::Ip | ValueKind::Id | ValueKind::IndexName) | None => Value::Null,
+    }
 }
 
 fn top_metrics(fields: &[String], found: &Hits, object: &mut Map<String, Value>) -> EsResult<()> {
@@ -215,25 +231,21 @@ pub(super) fn type_name(kind: &AggregationKind) -> &'static str {
 
 /// The type that stands before a name where `typed_keys` asks for it.
 fn typed_key(kind: &AggregationKind, outcome: &Outcome) -> &'static str {
-    let by_values = |names: [&'static str; 5]| {
-        let Outcome::Buckets(buckets) = outcome else { return names[4] };
-        let [text, long, unsigned, double, unmapped] = names;
+    let by_values = |names: [&'static str; 4]| {
+        let [text, long, unsigned, double] = names;
+        let Outcome::Buckets(buckets) = outcome else { return text };
+        // A field that no index has counts as text.
         match buckets.values.first().and_then(Option::as_ref).map(|values| values.kind) {
-            None => unmapped,
-            Some(ValueKind::Keyword | ValueKind::Ip | ValueKind::Id | ValueKind::IndexName) => text,
+            None | Some(ValueKind::Keyword | ValueKind::Ip | ValueKind::Id | ValueKind::IndexName) => text,
             Some(ValueKind::Long | ValueKind::Boolean | ValueKind::Date) => long,
             Some(ValueKind::UnsignedLong) => unsigned,
             Some(ValueKind::Double) => double,
         }
     };
     match kind {
-        AggregationKind::Terms(_) => by_values(["sterms", "lterms", "ulterms", "dterms", "umterms"]),
-        AggregationKind::RareTerms(_) => {
-            by_values(["srareterms", "lrareterms", "lrareterms", "lrareterms", "umrareterms"])
-        }
-        AggregationKind::SignificantTerms(_) => {
-            by_values(["sigsterms", "siglterms", "siglterms", "siglterms", "umsigterms"])
-        }
+        AggregationKind::Terms(_) => by_values(["sterms", "lterms", "ulterms", "dterms"]),
+        AggregationKind::RareTerms(_) => by_values(["srareterms", "lrareterms", "lrareterms", "lrareterms"]),
+        AggregationKind::SignificantTerms(_) => by_values(["sigsterms", "siglterms", "siglterms", "siglterms"]),
         AggregationKind::Percentiles { .. } => "tdigest_percentiles",
         AggregationKind::PercentileRanks { .. } => "tdigest_percentile_ranks",
         AggregationKind::Pipeline(pipeline) => match &pipeline.kind {
@@ -249,6 +261,6 @@ fn typed_key(kind: &AggregationKind, outcome: &Outcome) -> &'static str {
 }
 
 /// The format of a source's values.
-fn format_of(source: &ValueSource, values: Option<&crate::aggregate::outcome::Values>) -> EsResult<Format> {
+fn format_of(source: &ValueSource, values: Option<&Values>) -> EsResult<Format> {
     Format::of(source.format.as_deref(), source.time_zone.as_deref(), values)
 }

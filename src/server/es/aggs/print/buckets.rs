@@ -101,9 +101,10 @@ impl Printer<'_, '_> {
                 let Some(part) = part else { continue };
                 let (value, text) = format.key(part);
                 texts.push(format.key_text(part));
-                values.push(match text {
-                    Some(text) => json!(text),
-                    None => value,
+                values.push(match (format, text) {
+                    (Format::Boolean, _) => json!(*part != Key::Long(0)),
+                    (_, Some(text)) => json!(text),
+                    (_, None) => value,
                 });
             }
             printed.insert("key".to_string(), Value::Array(values));

@@ -86,10 +86,18 @@ fn value(object: &mut Object, value: Option<f64>, format: &Format) {
     }
 }
 
+/// A figure's text, where one is printed beside it; a boolean's is a boolean in several figures at once.
+fn text(value: f64, format: &Format) -> Option<Value> {
+    match format {
+        Format::Boolean => Some(json!(value != 0.0)),
+        Format::Raw | Format::Date(..) | Format::Decimal(_) => format.beside(value).map(|text| json!(text)),
+    }
+}
+
 fn put(object: &mut Object, name: &str, value: f64, format: &Format) {
     object.insert(name.to_string(), number(value));
-    if let Some(text) = format.beside(value) {
-        object.insert(format!("{name}_as_string"), json!(text));
+    if let Some(text) = text(value, format) {
+        object.insert(format!("{name}_as_string"), text);
     }
 }
 
@@ -107,8 +115,8 @@ fn stats(object: &mut Object, stats: &Stats, format: &Format) {
         object.insert(name.to_string(), number(value));
     }
     for (name, value) in figures {
-        if let Some(text) = format.beside(value) {
-            object.insert(format!("{name}_as_string"), json!(text));
+        if let Some(text) = text(value, format) {
+            object.insert(format!("{name}_as_string"), text);
         }
     }
 }
@@ -143,7 +151,14 @@ fn extended_stats(object: &mut Object, figures: &Stats, sigma: f64, format: &For
     }
     put(object, "sum_of_squares", figures.sum_of_squares.value(), format);
     for (name, value) in spreads {
-        put(object, name, value, format);
+        if name.starts_with("variance") {
+            put(object, name, value, format);
+        } else {
+            object.insert(name.to_string(), number(value));
+            if let Some(text) = format.beside(value) {
+                object.insert(format!("{name}_as_string"), json!(text));
+            }
+        }
     }
     let mut bounds = Map::new();
     let mut texts = Map::new();
