@@ -60,12 +60,12 @@ enum By {
     Place,
     /// The least or the greatest value.
     Value {
-        reader: KeyReader,
+        reader: Box<KeyReader>,
         greatest: bool,
     },
     /// A figure over the values.
     Number {
-        reader: NumberReader,
+        reader: Box<NumberReader>,
         mode: OrderMode,
     },
 }
@@ -81,11 +81,11 @@ impl Criterion {
                 match order.mode {
                     OrderMode::Min | OrderMode::Max => {
                         let (reader, values) = KeyReader::new(context, &source)?;
-                        (By::Value { reader, greatest: order.mode == OrderMode::Max }, values)
+                        (By::Value { reader: Box::new(reader), greatest: order.mode == OrderMode::Max }, values)
                     }
                     mode @ (OrderMode::Sum | OrderMode::Avg | OrderMode::Median) => {
                         let (reader, values) = NumberReader::new(context, &source, "top_hits")?;
-                        (By::Number { reader, mode }, values)
+                        (By::Number { reader: Box::new(reader), mode }, values)
                     }
                 }
             }

@@ -171,8 +171,8 @@ mod tests {
                 values.iter().cloned().flatten().for_each(|value| distinct.insert(hash_number(value)));
                 distinct
             };
-            let mut merged = read(&[left.clone()]);
-            merged.merge(&read(&[right.clone()]));
+            let mut merged = read(std::slice::from_ref(&left));
+            merged.merge(&read(std::slice::from_ref(&right)));
             assert_eq!(merged.count(), read(&[left, right]).count());
         }
     }

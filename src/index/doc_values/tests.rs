@@ -107,7 +107,8 @@ fn terms_have_one_number_over_all_segments() {
     for (segment_ord, values) in segments.iter().enumerate() {
         let DocValues::Keyword(keywords) = values else { continue };
         for own in 0..keywords.num_terms() {
-            let global = ordinals.of_segment(segment_ord).map_or(own, |map| u64::from(map[own as usize]));
+            let global =
+                ordinals.of_segment(segment_ord).map_or(own, |map| u64::from(map[usize::try_from(own).unwrap()]));
             let mut term = String::new();
             assert!(keywords.term(own, &mut term).unwrap());
             assert_eq!(ordinals.term(&segments, u32::try_from(global).unwrap()).unwrap(), term);

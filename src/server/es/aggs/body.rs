@@ -35,6 +35,7 @@ impl<'a> Body<'a> {
     pub(super) fn inner(place: Place<'a>, field: &str, value: &'a Value) -> EsResult<Self> {
         match value {
             Value::Object(object) => Ok(Self { place, value, members: members(object) }),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "every other value is wrong")]
             other => {
                 Err(refuse(place, format!("[{}] {field} doesn't support values of type: {}", place.kind, token(other))))
             }
@@ -49,11 +50,6 @@ impl<'a> Body<'a> {
     pub(super) fn whole(&mut self) -> &'a Value {
         self.members.clear();
         self.value
-    }
-
-    /// The members that are left, which then count as read.
-    pub(super) fn rest(&mut self) -> Vec<(&'a str, &'a Value)> {
-        std::mem::take(&mut self.members)
     }
 
     /// A member; null is as if it were not there.

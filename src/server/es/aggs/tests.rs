@@ -1,6 +1,8 @@
 //! Against OpenSearch's recorded answers (`fixtures/opensearch/aggregations.json`), and against what Elasticsearch documents where
 //! OpenSearch differs.
 
+mod properties;
+
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
