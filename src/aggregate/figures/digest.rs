@@ -106,7 +106,9 @@ impl Digest {
     fn compress(&mut self) {
         self.settle();
         self.coarse = true;
-        let scale = |q: f64| self.compression / std::f64::consts::TAU * (2.0 * q - 1.0).clamp(-1.0, 1.0).asin();
+        // Four times as fine as asked for: some 200 centroids by default.
+        let fineness = 4.0 * self.compression / std::f64::consts::TAU;
+        let scale = |q: f64| fineness * (2.0 * q - 1.0).clamp(-1.0, 1.0).asin();
         let mut merged: Vec<Centroid> = Vec::new();
         let mut before = 0.0;
         for &centroid in &self.centroids {
