@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tantivy::ReloadPolicy;
 use tantivy::schema::Schema;
 
-pub use snapshot::{IndexStats, Snapshot};
+pub use snapshot::{IndexStats, SegmentFigures, Snapshot};
 pub use writer::{Applied, Writer};
 
 use self::fields::IndexFields;

@@ -41,6 +41,17 @@ impl std::fmt::Debug for Snapshot {
     }
 }
 
+/// A segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentFigures {
+    /// The beginning of its id, which its files begin with, too.
+    pub id: String,
+    /// Documents that are alive; nested objects count.
+    pub documents: u64,
+    /// Deleted ones that still take room.
+    pub deleted_documents: u64,
+}
+
 /// Figures of an index.
 ///
 /// # Stability
@@ -284,6 +295,18 @@ impl Snapshot {
     /// `Corrupt` when a column is damaged.
     pub(crate) fn stamp(&self, id: &DocumentId) -> Result<Option<(u64, u64)>> {
         self.locate(id)?.map(|address| self.version(address)).transpose()
+    }
+
+    /// The segments, in their order.
+    pub fn segments(&self) -> Vec<SegmentFigures> {
+        let readers = self.searcher.segment_readers().iter();
+        readers
+            .map(|reader| SegmentFigures {
+                id: reader.segment_id().short_uuid_string(),
+                documents: u64::from(reader.num_docs()),
+                deleted_documents: u64::from(reader.num_deleted_docs()),
+            })
+            .collect()
     }
 
     /// Documents, deleted ones that still take room, segments.

@@ -251,7 +251,39 @@ fn hide_faults(mut response: Response, id: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
     use super::*;
+    use crate::models::{ModelOptions, Models};
+    use crate::server::ServerOptions;
+
+    async fn panics() -> EsResult<EsResponse> {
+        std::panic::resume_unwind(Box::new("secret"))
+    }
+
+    async fn fails() -> EsResult<EsResponse> {
+        Err(EsError::new(500, "exception", "/secret/path is damaged"))
+    }
+
+    #[test]
+    fn faults_are_answered_with_an_id_and_without_their_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let models = Arc::new(Models::new(ModelOptions::default()));
+        let state = AppState::open(folder.path(), models, ServerOptions::default()).unwrap();
+        let routes = Router::new().route("/panics", get(panics)).route("/fails", get(fails));
+        let service = routes.layer(axum::middleware::from_fn_with_state(state, front));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for path in ["/panics", "/fails"] {
+            let request = Request::builder().uri(path).body(axum::body::Body::empty()).unwrap();
+            let answer = runtime.block_on(service.clone().oneshot(request)).unwrap();
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = runtime.block_on(axum::body::to_bytes(answer.into_body(), 10_000)).unwrap();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert!(body.contains("request id [") && !body.contains("secret"), "{path}: {body}");
+        }
+    }
 
     #[test]
     fn trailing_slashes_go() {

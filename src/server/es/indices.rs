@@ -19,7 +19,7 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/{index}", put(create).delete(delete).get(tell))
         .route("/{index}/_open", post(open))
         .route("/{index}/_close", post(close))
-        .route("/_resolve/index/{name}", get(resolve_index))
+        .route("/_resolve/index/{name}", get(resolve_index).post(resolve_index))
 }
 
 /// What `PUT /{index}` asks for.
@@ -166,9 +166,11 @@ async fn resolve_index(
     State(app): State<Arc<AppState>>,
     Path(expression): Path<String>,
     params: Params,
+    body: Body,
 ) -> EsResult<EsResponse> {
     let options = read_options(&params, IndicesOptions::default())?;
     params.finish()?;
+    body.refuse_members()?;
     let (found, all) = app
         .manage({
             let (app, expression) = (app.clone(), expression.clone());

@@ -318,6 +318,17 @@ impl Body {
         }
     }
 
+    /// For requests that clients send with a body in which nothing is known.
+    ///
+    /// # Errors
+    /// As [`Body::object`]; `illegal_argument_exception` naming the first member.
+    pub fn refuse_members(&self) -> EsResult<()> {
+        match self.object()?.unwrap_or_default().keys().next() {
+            Some(name) => Err(EsError::unsupported(format!("[{name}] in the body of this request"))),
+            None => Ok(()),
+        }
+    }
+
     /// The JSON object, which must be there.
     ///
     /// # Errors

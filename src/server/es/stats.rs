@@ -1,4 +1,4 @@
-//! `_stats`: figures of indices. Sections that this engine has nothing for are there, with zeros.
+//! `_stats` and `_segments`: figures of indices. Sections that this engine has nothing for are there, with zeros.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::maintenance::shards;
 use super::nodes::node_id;
+use super::summary::IndexSummary;
 use super::targets::{read_options, resolve};
 use super::{EsError, EsResponse, EsResult, Params};
 use crate::server::state::AppState;
@@ -19,6 +20,8 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new()
         .route("/_stats", get(all))
         .route("/_stats/{metric}", get(metrics_of_all))
+        .route("/_segments", get(segments))
+        .route("/{index}/_segments", get(segments))
         .route("/{index}/_stats", get(some))
         .route("/{index}/_stats/{metric}", get(metrics_of_some))
 }
@@ -124,6 +127,45 @@ async fn tell(app: Arc<AppState>, index: String, metric: String, params: Params)
         object.insert("indices".to_string(), Value::Object(indices));
     }
     Ok(answer.into())
+}
+
+async fn segments(
+    State(app): State<Arc<AppState>>,
+    target: Option<Path<String>>,
+    params: Params,
+) -> EsResult<EsResponse> {
+    let options = read_options(&params, IndicesOptions::default())?;
+    params.accept(&["verbose"]);
+    params.finish()?;
+    let target = target.map_or_else(|| "_all".to_string(), |Path(target)| target);
+    let found = app
+        .manage({
+            let app = app.clone();
+            move || {
+                resolve(&app, &target, options)?
+                    .iter()
+                    .map(|index| IndexSummary::of(index))
+                    .collect::<EsResult<Vec<_>>>()
+            }
+        })
+        .await?;
+    let node = node_id(&app);
+    let indices = found.iter().map(|index| {
+        let segments = index.segments.iter().map(|segment| {
+            let told = json!({"num_docs": segment.documents, "deleted_docs": segment.deleted_documents, "committed": true, "search": true,
+                "compound": false});
+            (format!("_{}", segment.id), told)
+        });
+        let shard = json!({
+            "routing": {"state": "STARTED", "primary": true, "node": node},
+            "num_committed_segments": index.segments.len(),
+            "num_search_segments": index.segments.len(),
+            "segments": segments.collect::<Map<String, Value>>(),
+        });
+        (index.name.clone(), json!({"shards": {"0": [shard]}}))
+    });
+    let indices: Map<String, Value> = indices.collect();
+    Ok(json!({"_shards": shards(found.len()), "indices": indices}).into())
 }
 
 /// The sections that a list of metrics means.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::EsResult;
+use crate::index::SegmentFigures;
 use crate::server::state::AppState;
 use crate::store::catalog::IndexHandle;
 use crate::store::shard::ShardStats;
@@ -13,19 +14,26 @@ pub(super) struct IndexSummary {
     pub(super) name: String,
     pub(super) uuid: String,
     pub(super) created_millis: u64,
-    /// What its shard tells; `None` where it could not be opened.
+    /// What its shard tells; `None` where it could not be opened. Nested objects count as documents, as in Elasticsearch.
     pub(super) stats: Option<ShardStats>,
+    /// Documents that searches see; nested objects do not count.
+    pub(super) num_roots: u64,
+    /// Those that searches see.
+    pub(super) segments: Vec<SegmentFigures>,
 }
 
 impl IndexSummary {
     /// Gathers it; looks at the sizes of files.
     pub(super) fn of(index: &IndexHandle) -> EsResult<Self> {
-        let stats = match index.shard() {
-            Ok(shard) => Some(shard.stats()?),
-            Err(_) => None,
+        let (stats, num_roots, segments) = match index.shard() {
+            Ok(shard) => {
+                let searcher = shard.searcher();
+                (Some(shard.stats()?), searcher.num_documents(), searcher.segments())
+            }
+            Err(_) => (None, 0, Vec::new()),
         };
         let (name, uuid) = (index.name().to_string(), index.uuid().to_string());
-        Ok(Self { name, uuid, created_millis: index.created_millis(), stats })
+        Ok(Self { name, uuid, created_millis: index.created_millis(), stats, num_roots, segments })
     }
 
     /// An index whose shard could not be opened is red, the others are green: they have every copy that they shall have.

@@ -13,7 +13,7 @@ use super::nodes::{node_id, publish_address};
 use super::render::Rendering;
 use super::summary::{IndexSummary, health_of, summaries, totals};
 use super::targets::resolve;
-use super::{EsResponse, EsResult, Params, info};
+use super::{Body, EsResponse, EsResult, Params, info};
 use crate::server::auth::now_millis;
 use crate::server::metrics::resident_bytes;
 use crate::server::state::AppState;
@@ -26,14 +26,16 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/_cat/indices", get(indices))
         .route("/_cat/indices/{index}", get(indices))
         .route("/_cat/health", get(health))
-        .route("/_cat/count", get(count))
-        .route("/_cat/count/{index}", get(count))
+        .route("/_cat/count", get(count).post(count))
+        .route("/_cat/count/{index}", get(count).post(count))
         .route("/_cat/aliases", get(aliases))
         .route("/_cat/aliases/{name}", get(aliases))
         .route("/_cat/nodes", get(nodes))
         .route("/_cat/master", get(master))
         .route("/_cat/shards", get(shards))
         .route("/_cat/shards/{index}", get(shards))
+        .route("/_cat/segments", get(segments))
+        .route("/_cat/segments/{index}", get(segments))
         .route("/_cat/templates", get(templates))
         .route("/_cat/templates/{name}", get(templates))
         .route("/_cat/plugins", get(plugins))
@@ -187,11 +189,13 @@ async fn count(
     target: Last,
     params: Params,
     Extension(rendering): Extension<Rendering>,
+    body: Body,
 ) -> EsResult<EsResponse> {
+    body.refuse_members()?;
     let indices = chosen(&app, target).await?;
     let mut table = Table::new(COUNT);
     let [epoch, timestamp] = clock();
-    table.row([epoch, timestamp, Cell::Number(totals(&indices).documents)]);
+    table.row([epoch, timestamp, Cell::Number(indices.iter().map(|index| index.num_roots).sum())]);
     table.answer(&params, &rendering)
 }
 
@@ -341,6 +345,37 @@ async fn shards(
             app.options.node_name.as_str().into(),
             Cell::Number(stats.segments),
         ]);
+    }
+    table.answer(&params, &rendering)
+}
+
+const SEGMENTS: &[Column] = &[
+    column("index", "i,idx", "index name"),
+    column("shard", "s,sh", "shard name"),
+    column("prirep", "p,pr,primaryOrReplica", "primary or replica"),
+    column("segment", "seg", "segment name"),
+    column("docs.count", "dc,docsCount", "number of docs in segment"),
+    column("docs.deleted", "dd,docsDeleted", "number of deleted docs in segment"),
+];
+
+async fn segments(
+    State(app): State<Arc<AppState>>,
+    target: Last,
+    params: Params,
+    Extension(rendering): Extension<Rendering>,
+) -> EsResult<EsResponse> {
+    let mut table = Table::new(SEGMENTS);
+    for index in chosen(&app, target).await? {
+        for segment in index.segments {
+            table.row([
+                index.name.as_str().into(),
+                Cell::Number(0),
+                "p".into(),
+                segment.id.into(),
+                Cell::Number(segment.documents),
+                Cell::Number(segment.deleted_documents),
+            ]);
+        }
     }
     table.answer(&params, &rendering)
 }
