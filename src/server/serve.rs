@@ -67,10 +67,14 @@ async fn read_tls(files: TlsFiles<'_>) -> Result<RustlsConfig> {
     for file in [files.certificate, files.key] {
         fs_err::metadata(file).map_err(Error::from)?;
     }
-    RustlsConfig::from_pem_file(files.certificate, files.key).await.map_err(|error| {
+    let read = RustlsConfig::from_pem_file(files.certificate, files.key).await.map_err(|error| {
         let text = format!("is no certificate chain in PEM form with the key {} ({error})", files.key.display());
         Error::invalid_input(text).in_file(files.certificate)
-    })
+    })?;
+    // The library offers HTTP/2, too, which this server does not speak.
+    let mut config = rustls::ServerConfig::clone(&read.get_inner());
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(RustlsConfig::from_config(Arc::new(config)))
 }
 
 /// Serves until `stop` ends; then accepts nothing more, finishes what is under way, and makes the indices durable.

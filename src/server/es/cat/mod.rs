@@ -147,7 +147,8 @@ fn clock() -> [Cell; 2] {
     let seconds = now_millis() / 1000;
     let of_day = seconds % 86_400;
     let text = format!("{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60);
-    [Cell::Number(seconds), text.into()]
+    // Elasticsearch writes both as texts, from the left.
+    [seconds.to_string().into(), text.into()]
 }
 
 async fn health(
@@ -195,7 +196,8 @@ async fn count(
     let indices = chosen(&app, target).await?;
     let mut table = Table::new(COUNT);
     let [epoch, timestamp] = clock();
-    table.row([epoch, timestamp, Cell::Number(indices.iter().map(|index| index.num_roots).sum())]);
+    let count: u64 = indices.iter().map(|index| index.num_roots).sum();
+    table.row([epoch, timestamp, count.to_string().into()]);
     table.answer(&params, &rendering)
 }
 
