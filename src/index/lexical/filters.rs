@@ -132,9 +132,19 @@ impl Filter {
     }
 
     /// Rewrites `term` in place; `false` drops it. `keyword` is set for words that stemmers must leave alone.
+    ///
+    /// PERF: lower case of ASCII, the commonest, is inlined.
+    #[inline]
     pub(super) fn apply(&self, term: &mut String, keyword: &mut bool) -> bool {
+        if matches!(self, Filter::Lowercase) && term.is_ascii() {
+            term.make_ascii_lowercase();
+            return true;
+        }
+        self.rewrite(term, keyword)
+    }
+
+    fn rewrite(&self, term: &mut String, keyword: &mut bool) -> bool {
         match self {
-            Filter::Lowercase if term.is_ascii() => term.make_ascii_lowercase(),
             Filter::Lowercase => map_chars(term, simple_lowercase),
             Filter::TurkishLowercase => turkish_lowercase(term),
             Filter::GreekLowercase => map_chars(term, greek_lowercase),

@@ -267,7 +267,16 @@ fn cut_run(text: &str, start: usize, end: usize, max_len: usize, visit: &mut imp
 
 /// Reports the word `text[start..end]`. Where it is longer than `max_len` UTF-16 units, the words that a window of this length
 /// shows, one after the other.
+///
+/// PERF: the test of the length is where it is inlined, the cutting where it is not.
+#[inline]
 fn cut_long(text: &str, start: usize, end: usize, max_len: usize, visit: &mut impl FnMut(usize, usize)) {
+    if end - start <= max_len { visit(start, end) } else { cut_in_windows(text, start, end, max_len, visit) }
+}
+
+#[cold]
+#[inline(never)]
+fn cut_in_windows(text: &str, start: usize, end: usize, max_len: usize, visit: &mut dyn FnMut(usize, usize)) {
     let mut rest = start;
     while end - rest > max_len {
         let mut units = 0;
@@ -295,6 +304,6 @@ fn cut_long(text: &str, start: usize, end: usize, max_len: usize, visit: &mut im
         visit(start, end);
         return;
     }
-    let mut visit: &mut dyn FnMut(usize, usize) = visit;
+    let mut visit = visit;
     standard_words_in(&text[rest..end], rest, text, usize::MAX, &mut visit);
 }
