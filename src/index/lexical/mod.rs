@@ -2,7 +2,8 @@
 //!
 //! In: texts (when indexing) or weighted terms (when searching). Out: encoded tokens for Tantivy, or the best documents of a
 //! segment. Invariant: positions, lengths and statistics are ours and follow Lucene; Tantivy keeps postings only.
-//! Read next: [`analyzers`] (what a term is), [`fields`] (what a searcher knows of a field), [`bm25`], [`top_k`].
+//! Read next: [`analyzers`] (what a term is), [`registry`] (those that an index defines), [`graph`] (terms of a query that span several
+//! positions), [`fields`] (what a searcher knows of a field), [`bm25`], [`top_k`].
 
 pub mod analyzers;
 pub mod registry;
