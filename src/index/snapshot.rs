@@ -9,7 +9,7 @@ use tantivy::{BitSet, DocAddress, SegmentReader, TantivyDocument, Term};
 
 use super::columns::ColumnsReader;
 use super::dense::{DenseCache, DenseReader};
-use super::fields::{IGNORED_FIELD, IndexField, IndexFields, ROUTING_FIELD, SEQ_NO_FIELD, VERSION_FIELD};
+use super::fields::{IndexField, IndexFields, ROUTING_FIELD, SEQ_NO_FIELD, VERSION_FIELD};
 use super::lexical::{Analyzer, FieldTable};
 use super::roots::{Roots, RootsCache};
 use super::{Opened, convert};
@@ -333,19 +333,6 @@ impl Snapshot {
         let mut routing = String::new();
         column.ord_to_str(ord, &mut routing)?;
         Ok(Some(routing))
-    }
-
-    /// The fields of a document whose malformed or too long values were left out.
-    pub(crate) fn ignored(&self, address: DocAddress) -> Result<Vec<String>> {
-        let fast = self.searcher.segment_reader(address.segment_ord).fast_fields();
-        let Some(column) = fast.str(IGNORED_FIELD)? else { return Ok(Vec::new()) };
-        let mut fields = Vec::new();
-        for ord in column.term_ords(address.doc_id) {
-            let mut field = String::new();
-            column.ord_to_str(ord, &mut field)?;
-            fields.push(field);
-        }
-        Ok(fields)
     }
 
     pub(crate) fn content_hash(&self, address: DocAddress) -> u64 {

@@ -1,15 +1,21 @@
 //! What is known of single documents of a search: their ids, values, scores, and the nested objects inside of them.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use serde_json::{Map, Value};
+use tantivy::columnar::StrColumn;
 use tantivy::schema::Value as _;
 use tantivy::{DocAddress, DocId, DocSet, TERMINATED, TantivyDocument};
 
 use super::CollectedHit;
 use super::keys::SegmentKey;
-use super::sort::{SortKey, SortValue};
+use super::sort::SortKey;
 use crate::error::{Error, Result};
 use crate::index::convert::values_at;
 use crate::index::doc_values::{DocValue, DocValues, ValueField};
+use crate::index::fields::{IGNORED_FIELD, ROUTING_FIELD};
 use crate::retrieve::lexical::explain::Explanation;
 use crate::retrieve::query::{NestedQuery, Query};
 use crate::retrieve::{DocLocator, Searcher};
@@ -79,22 +85,6 @@ impl Searcher {
         self.version(locator.0)
     }
 
-    /// The routing that a document was written with.
-    ///
-    /// # Errors
-    /// `Corrupt` when the column is damaged.
-    pub fn routing_of(&self, locator: DocLocator) -> Result<Option<String>> {
-        self.routing(locator.0)
-    }
-
-    /// The fields of a document whose values were left out.
-    ///
-    /// # Errors
-    /// `Corrupt` when the column is damaged.
-    pub fn ignored_of(&self, locator: DocLocator) -> Result<Vec<String>> {
-        self.ignored(locator.0)
-    }
-
     /// The values of a document in a column, ascending.
     ///
     /// # Errors
@@ -103,23 +93,6 @@ impl Searcher {
         let mut found = Vec::new();
         field.open(self, locator.0.segment_ord)?.for_each(locator.0.doc_id, |value| found.push(value))?;
         Ok(found)
-    }
-
-    /// The value of a document that a search is collapsed by, the least of several.
-    ///
-    /// # Errors
-    /// `Corrupt` when the column is damaged.
-    pub fn group_of(&self, field: &ValueField, locator: DocLocator) -> Result<SortValue> {
-        let value = self.values_of(field, locator)?.into_iter().next();
-        Ok(match value {
-            None => SortValue::Null,
-            Some(DocValue::Long(number)) => SortValue::Int(number),
-            Some(DocValue::Unsigned(number)) => SortValue::Unsigned(number),
-            Some(DocValue::Double(number)) => SortValue::Float(number),
-            Some(DocValue::Boolean(flag)) => SortValue::Int(i64::from(flag)),
-            Some(DocValue::Ip(address)) => SortValue::Ip(address),
-            Some(DocValue::Text(text)) => SortValue::Text(text),
-        })
     }
 
     /// How a query scores a document; `None` where it does not match.
@@ -178,6 +151,61 @@ impl Searcher {
         }
         weight.check()?;
         Ok(found)
+    }
+}
+
+/// What the engine keeps of documents beside their fields; each column is opened once a segment.
+pub struct MetaColumns<'s> {
+    searcher: &'s Searcher,
+    opened: RefCell<HashMap<(u32, &'static str), Option<StrColumn>>>,
+}
+
+impl std::fmt::Debug for MetaColumns<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MetaColumns").finish_non_exhaustive()
+    }
+}
+
+impl<'s> MetaColumns<'s> {
+    /// Opens nothing yet.
+    pub fn new(searcher: &'s Searcher) -> Self {
+        Self { searcher, opened: RefCell::default() }
+    }
+
+    /// The routing that a document was written with.
+    ///
+    /// # Errors
+    /// `Corrupt` when the column is damaged.
+    pub fn routing(&self, locator: DocLocator) -> Result<Option<String>> {
+        Ok(self.texts(ROUTING_FIELD, locator)?.into_iter().next())
+    }
+
+    /// The fields of a document whose values were left out.
+    ///
+    /// # Errors
+    /// `Corrupt` when the column is damaged.
+    pub fn ignored(&self, locator: DocLocator) -> Result<Vec<String>> {
+        self.texts(IGNORED_FIELD, locator)
+    }
+
+    fn texts(&self, name: &'static str, locator: DocLocator) -> Result<Vec<String>> {
+        let mut opened = self.opened.borrow_mut();
+        let column = match opened.entry((locator.0.segment_ord, name)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let reader = self.searcher.searcher().segment_reader(locator.0.segment_ord);
+                let is_known = reader.schema().get_field(name).is_ok();
+                place.insert(if is_known { reader.fast_fields().str(name)? } else { None })
+            }
+        };
+        let Some(column) = column else { return Ok(Vec::new()) };
+        let mut texts = Vec::new();
+        for ordinal in column.term_ords(locator.0.doc_id) {
+            let mut text = String::new();
+            column.ord_to_str(ordinal, &mut text)?;
+            texts.push(text);
+        }
+        Ok(texts)
     }
 }
 

@@ -24,7 +24,7 @@ enum Source {
     Doc {
         base: i64,
     },
-    Field(FieldCodes),
+    Field(Box<FieldCodes>),
 }
 
 /// A field's codes in one segment: one a document.
@@ -168,7 +168,7 @@ impl SegmentKey {
             SortBy::Score => Source::Score,
             SortBy::Doc | SortBy::ShardDoc => Source::Doc { base },
             SortBy::Field(field) => {
-                Source::Field(FieldCodes::open(snapshot, segment_ord, field, key.direction, nested)?)
+                Source::Field(Box::new(FieldCodes::open(snapshot, segment_ord, field, key.direction, nested)?))
             }
         };
         Ok(Self { source, descending: key.direction == Direction::Descending })

@@ -24,7 +24,7 @@ use tantivy::BitSet;
 use super::DocLocator;
 use super::query::Query;
 
-pub use documents::{NestedHit, NestedPlace, score_documents};
+pub use documents::{MetaColumns, NestedHit, NestedPlace, score_documents};
 pub use matching::{MatchingDocument, MatchingDocuments};
 pub use run::collect;
 pub use sort::{Direction, FieldSort, Missing, Mode, NestedSort, SortBy, SortKey, SortKind, SortValue, compare_hits};

@@ -515,7 +515,7 @@ impl<'a> Run<'a> {
                 for entry in top.into_sorted() {
                     hits.push(keyed.hit(segment_ord, &entry, keeps_score)?);
                 }
-                hits.sort_by(|a, b| compare_hits(&self.request.sort, a, b));
+                hits.sort_by(|a, b| compare_hits(self.request.sort, a, b));
                 hits.truncate(self.request.depth);
             }
             (SegmentOrder::Groups { mut keyed, field, best }, Order::Groups(groups)) => {
@@ -525,7 +525,7 @@ impl<'a> Run<'a> {
                     let key = GroupKey::of(&value);
                     hit.group = Some(value);
                     let is_better =
-                        groups.get(&key).is_none_or(|kept| compare_hits(&self.request.sort, &hit, kept).is_lt());
+                        groups.get(&key).is_none_or(|kept| compare_hits(self.request.sort, &hit, kept).is_lt());
                     if is_better {
                         groups.insert(key, hit);
                     }
@@ -558,7 +558,7 @@ impl<'a> Run<'a> {
             Order::Keys(hits) => hits,
             Order::Groups(groups) => {
                 let mut hits: Vec<CollectedHit> = groups.into_values().collect();
-                hits.sort_by(|a, b| compare_hits(&request.sort, a, b).then(a.locator.cmp(&b.locator)));
+                hits.sort_by(|a, b| compare_hits(request.sort, a, b).then(a.locator.cmp(&b.locator)));
                 hits.truncate(request.depth);
                 hits
             }

@@ -113,6 +113,11 @@ pub(super) fn print_group_value(value: &SortValue, field: &str, target: &Target)
         {
             values::print_date(*millis, field, None, target)
         }
-        value => values::print_sort_value(value),
+        SortValue::Null
+        | SortValue::Int(_)
+        | SortValue::Unsigned(_)
+        | SortValue::Float(_)
+        | SortValue::Text(_)
+        | SortValue::Ip(_) => values::print_sort_value(value),
     }
 }

@@ -129,7 +129,8 @@ impl Contexts {
     }
 
     /// How many scrolls and points in time are open.
-    pub(super) fn counts(&self) -> (usize, usize) {
+    #[cfg(test)]
+    fn counts(&self) -> (usize, usize) {
         let mut open = self.lock();
         drop_expired(&mut open);
         let scrolls = open.values().filter(|open| matches!(open.context, Context::Scroll(_))).count();

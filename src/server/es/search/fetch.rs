@@ -15,14 +15,14 @@ use super::source_filter::SourceFilter;
 use super::target::Target;
 use crate::index::doc_values::ValueField;
 use crate::retrieve::DocLocator;
-use crate::retrieve::collect::{CollectedHit, NestedPlace, Total, score_documents};
+use crate::retrieve::collect::{CollectedHit, MetaColumns, NestedPlace, Total, score_documents};
 use crate::retrieve::lexical::explain::Explanation;
 use crate::retrieve::query::{NestedQuery, Query};
 use crate::server::es::error::{EsError, EsResult};
 
 /// A hit, printed but for its source, which stays the text that it is stored as.
 #[derive(Debug, Clone)]
-pub struct Hit {
+pub(super) struct Hit {
     /// What stands before `_source`.
     pub(super) head: Map<String, Value>,
     pub(super) source: Option<Box<RawValue>>,
@@ -70,6 +70,7 @@ pub(super) struct Fetcher<'a> {
     highlighter: Option<Highlighter<'a>>,
     columns: Vec<(ValueField, Option<String>)>,
     nested: Vec<(&'a NestedQuery, InnerHitsSpec)>,
+    meta: MetaColumns<'a>,
 }
 
 impl<'a> Fetcher<'a> {
@@ -98,6 +99,7 @@ impl<'a> Fetcher<'a> {
                 .transpose()?,
             columns: fields::resolve_columns(&search.docvalue_fields, target)?,
             nested: inner_hits::read_nested(query)?,
+            meta: MetaColumns::new(&target.searcher),
         })
     }
 
@@ -136,10 +138,10 @@ impl<'a> Fetcher<'a> {
         self.versions(found.locator, &mut head)?;
         head.insert("_score".to_string(), found.score.map_or(Value::Null, json::score));
         if self.shows_ids {
-            if let Some(routing) = searcher.routing_of(found.locator)? {
+            if let Some(routing) = self.meta.routing(found.locator)? {
                 head.insert("_routing".to_string(), Value::String(routing));
             }
-            let ignored = searcher.ignored_of(found.locator)?;
+            let ignored = self.meta.ignored(found.locator)?;
             if !ignored.is_empty() {
                 head.insert("_ignored".to_string(), value!(ignored));
             }
@@ -159,7 +161,7 @@ impl<'a> Fetcher<'a> {
         };
         let mut tail = Map::new();
         if let Some(object) = &object {
-            self.from_source(found, object, &mut tail)?;
+            self.add_from_source(found, object, &mut tail)?;
         } else {
             self.add_fields(found, &Map::new(), &mut tail)?;
         }
@@ -223,7 +225,7 @@ impl<'a> Fetcher<'a> {
         // Fields are named from the document down, so the object is put where it stands.
         let placed = place.wrapped(object);
         let mut tail = Map::new();
-        self.from_source(found, &placed, &mut tail)?;
+        self.add_from_source(found, &placed, &mut tail)?;
         if !sort.keys.is_empty() && !found.sort.is_empty() {
             tail.insert("sort".to_string(), Value::Array(sort.print(&found.sort, self.target)));
         }
@@ -257,7 +259,7 @@ impl<'a> Fetcher<'a> {
     }
 
     /// What comes from the source: fields and highlights.
-    fn from_source(
+    fn add_from_source(
         &self,
         found: &CollectedHit,
         source: &Map<String, Value>,

@@ -124,7 +124,7 @@ pub(super) fn of_nested(
 ///
 /// # Errors
 /// As [`InnerHitsSpec::parse`]; `illegal_argument_exception` for two of one name.
-pub(super) fn read_nested<'q>(query: &'q Query) -> EsResult<Vec<(&'q NestedQuery, InnerHitsSpec)>> {
+pub(super) fn read_nested(query: &Query) -> EsResult<Vec<(&NestedQuery, InnerHitsSpec)>> {
     let mut specs: Vec<(&NestedQuery, InnerHitsSpec)> = Vec::new();
     for nested in nested_queries(query) {
         let Some(spec) = &nested.inner_hits else { continue };

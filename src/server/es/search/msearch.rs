@@ -169,7 +169,9 @@ fn one(
 fn object(line: &[u8]) -> EsResult<Map<String, Value>> {
     match parse_json(line)? {
         Value::Object(object) => Ok(object),
-        other => Err(EsError::parsing(format!("expected an object, found [{}]", json::token_name(&other)))),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            Err(EsError::parsing(format!("expected an object, found [{}]", json::token_name(&other))))
+        }
     }
 }
 

@@ -13,7 +13,6 @@ use super::failures::{self, Failure};
 use super::rescore::Rescorer;
 use super::sort_spec::{self, ResolvedSort, SortSpec};
 use super::target::Target;
-use crate::retrieve::DocLocator;
 use crate::retrieve::collect::{
     CollectRequest, CollectedHit, FieldSort, SortValue, Total, TrackTotal, collect, compare_hits,
 };
@@ -196,7 +195,10 @@ impl QueryPhase {
             let (prepared, collected) = match collected {
                 Ok(found) => found,
                 Err(error) if failures::is_request_error(&error) => return Err(error),
-                Err(error) => {
+                Err(mut error) => {
+                    if error.kind == "query_shard_exception" {
+                        error = error.with("index_uuid", target.uuid.as_str().into());
+                    }
                     phase.failures.push(Failure { index: target.index.clone(), error });
                     phase.prepared.push(None);
                     phase.matching.push(None);
@@ -219,58 +221,6 @@ impl QueryPhase {
             return Err(failures::all_failed(&phase.failures, "query", node));
         }
         phase.merge(search);
-        Ok(phase)
-    }
-
-    /// Takes a list that was ranked elsewhere (a retriever's) in place of running queries: what follows is the same. The post filter
-    /// and `min_score` take hits away, `collapse` leaves one of each group, aggregations count `matching`.
-    ///
-    /// * `list`: the index's place among the targets, the document and its score, best first.
-    /// * `total`: of what the list is the best of; cut by the caller as the search counts.
-    /// * `queries`: by index, what is highlighted and explained.
-    /// * `matching`: by index, what the aggregations count.
-    ///
-    /// # Errors
-    /// As [`QueryPhase::run`].
-    pub(super) fn from_ranked(
-        search: &SearchBody,
-        targets: &[Target],
-        list: Vec<(usize, DocLocator, f32)>,
-        total: Total,
-        queries: Vec<Query>,
-        matching: Vec<Option<Matching>>,
-    ) -> EsResult<Self> {
-        let options = RunOptions::default();
-        let mut phase = Self { total, matching, ..Self::default() };
-        let mut queries = queries.into_iter();
-        for target in targets {
-            phase.prepared.push(Some(Prepared::new(search, target, &options, queries.next())?));
-        }
-        let mut filters = Vec::new();
-        let mut groups = Vec::new();
-        for (target, prepared) in targets.iter().zip(phase.prepared.iter().flatten()) {
-            let filter = prepared.post_filter.as_ref().map(|filter| target.searcher.lexical().filter(filter));
-            filters.push(filter.transpose()?);
-            groups.push(prepared.collapse.as_ref().and_then(|collapse| collapse.field.clone()));
-        }
-        for (target, locator, score) in list {
-            let passes = match filters.get(target) {
-                Some(Some(filter)) => contains(filter, locator),
-                Some(None) | None => true,
-            };
-            if !passes || search.min_score.is_some_and(|least| score < least) {
-                continue;
-            }
-            let group = match (groups.get(target), targets.get(target)) {
-                (Some(Some(field)), Some(target)) => Some(target.searcher.group_of(field, locator)?),
-                _ => None,
-            };
-            let hit = CollectedHit { locator, score: Some(score), sort: Vec::new(), group };
-            phase.ranked.push(Ranked { target, hit });
-        }
-        phase.max_score = phase.ranked.first().and_then(|ranked| ranked.hit.score);
-        phase.leave_one_of_each_group(search);
-        phase.ranked.truncate(search.from().saturating_add(search.size()));
         Ok(phase)
     }
 
@@ -306,9 +256,4 @@ impl QueryPhase {
     pub(super) fn page(&self, search: &SearchBody) -> &[Ranked] {
         self.ranked.get(search.from()..).unwrap_or_default()
     }
-}
-
-fn contains(sets: &[BitSet], locator: DocLocator) -> bool {
-    let set = sets.get(locator.0.segment_ord as usize);
-    set.is_some_and(|set| locator.0.doc_id < set.max_value() && set.contains(locator.0.doc_id))
 }

@@ -17,7 +17,7 @@ use crate::server::es::error::EsResult;
 
 /// A search's answer, in Elasticsearch's order.
 #[derive(Debug, Clone)]
-pub struct SearchResponse {
+pub(super) struct SearchResponse {
     pub(super) scroll_id: Option<String>,
     pub(super) pit_id: Option<String>,
     pub(super) took: u64,

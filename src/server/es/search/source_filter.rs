@@ -190,18 +190,16 @@ fn filter_value(
 ) -> Option<Value> {
     match value {
         Value::Object(object) => {
-            let was_empty = object.is_empty();
             let kept = filter_object(object, path, includes, excludes, included);
             // An object of which nothing was asked for is not there; one that is included stays, even if all was excluded.
-            (included || !kept.is_empty() || was_empty && included).then_some(Value::Object(kept))
+            (included || !kept.is_empty()).then_some(Value::Object(kept))
         }
         Value::Array(values) => {
-            let was_empty = values.is_empty();
             let kept: Vec<Value> = values
                 .into_iter()
                 .filter_map(|value| filter_value(value, path, includes, excludes, included))
                 .collect();
-            (!kept.is_empty() || was_empty && included || included).then_some(Value::Array(kept))
+            (included || !kept.is_empty()).then_some(Value::Array(kept))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => included.then_some(value),
     }

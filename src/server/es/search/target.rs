@@ -13,7 +13,7 @@ use crate::server::es::query_dsl::{self, QueryContext, QueryLimits};
 
 /// One index of a search.
 #[derive(Clone)]
-pub struct Target {
+pub(super) struct Target {
     /// The concrete name.
     pub(super) index: String,
     pub(super) uuid: String,
@@ -73,10 +73,7 @@ impl Target {
     /// Reads a query whose fields are those of nested objects.
     pub(super) fn parse_nested_query(&self, query: &Value, path: &str) -> EsResult<Query> {
         let wrapped = self.parse_query(&json!({"nested": {"path": path, "query": query}}))?;
-        match wrapped {
-            Query::Nested(nested) => Ok(*nested.query),
-            other => Ok(other),
-        }
+        Ok(if let Query::Nested(nested) = wrapped { *nested.query } else { wrapped })
     }
 
     /// The query with the filters of the aliases.

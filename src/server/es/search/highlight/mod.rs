@@ -169,7 +169,7 @@ impl HighlightedField<'_> {
             found.extend(tokens.find(wanted));
         }
         found.retain(|found| found.range.start < limit);
-        found.sort_by(|a, b| (a.range.start, a.range.end).cmp(&(b.range.start, b.range.end)));
+        found.sort_by_key(|found| (found.range.start, found.range.end));
         unified::snippets(&content, &found, &self.style).into_iter().map(|snippet| snippet.text).collect()
     }
 
@@ -183,7 +183,7 @@ impl HighlightedField<'_> {
             fragments.extend(plain::fragments(value, &tokens, wanted, &self.style));
         }
         if self.style.order_by_score {
-            fragments.sort_by(|a, b| b.score.cmp(&a.score));
+            fragments.sort_by_key(|fragment| std::cmp::Reverse(fragment.score));
         }
         if self.style.number_of_fragments > 0 {
             fragments.truncate(self.style.number_of_fragments);
@@ -199,10 +199,9 @@ impl HighlightedField<'_> {
     /// The texts of the field, as characters.
     fn values(&self, source: &Map<String, Value>, _target: &Target) -> Vec<Vec<char>> {
         let definition = &self.field.definition;
-        let ignore_above = match &definition.kind {
-            flatten::FieldKind::Keyword { ignore_above, .. } => *ignore_above,
-            _ => None,
-        };
+        let flatten_kind = &definition.kind;
+        let ignore_above =
+            if let flatten::FieldKind::Keyword { ignore_above, .. } = flatten_kind { *ignore_above } else { None };
         let mut values = Vec::new();
         for value in definition.sources.iter().flat_map(|path| values_at(source, path)) {
             let text: Vec<char> = match value {
