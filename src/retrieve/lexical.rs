@@ -37,13 +37,14 @@ use tantivy::query::EnableScoring;
 use tantivy::schema::Field;
 use tantivy::{BitSet, DocAddress, DocId, Searcher, SegmentReader, TERMINATED, Term};
 
+pub(crate) use self::automaton::check_regexp;
 pub(crate) use self::functions::{field_value, mix};
 pub use self::prepared::{Prepared, Scoring};
 pub(super) use self::values::fits;
 
 use self::compile::Compiler;
 use self::rescoring::Faults;
-use super::query::Query;
+use super::query::{BoolQuery, Query};
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
 use crate::index::columns::ColumnsReader;
@@ -186,12 +187,19 @@ impl LexicalSearcher {
         depth: usize,
         filter: Option<&[BitSet]>,
     ) -> Result<Option<Vec<ScoredDoc>>> {
-        if let Some(plan) = self.plan_union(query)? {
+        let (mut words, mut filters) = (Cow::Borrowed(query), Vec::new());
+        let plan = loop {
+            if let Some(plan) = self.plan_union(&words)? {
+                break plan;
+            }
+            let Some((inner, own_filter)) = union::without_filters(&words) else { return Ok(None) };
+            filters.push(own_filter);
+            words = Cow::Owned(inner);
+        };
+        if filters.is_empty() {
             return self.top_of_union(&plan, depth, filter).map(Some);
         }
-        let Some((words, own_filter)) = union::without_filters(query) else { return Ok(None) };
-        let Some(plan) = self.plan_union(&words)? else { return Ok(None) };
-        let mut sets = self.filter(&own_filter)?;
+        let mut sets = self.filter(&Query::Bool(BoolQuery { filter: filters, ..BoolQuery::default() }))?;
         for (set, other) in sets.iter_mut().zip(filter.into_iter().flatten()) {
             set.intersect_update(&other.into());
         }

@@ -246,7 +246,7 @@ impl LexicalField {
     pub fn has_frequencies(&self) -> bool {
         match self.extra.mapping.as_deref().map(|mapping| &mapping.kind) {
             Some(flatten::FieldKind::Text(text)) => text.index_options != IndexOptions::Docs,
-            _ => true,
+            _ => !matches!(self.kind, FieldKind::Keyword),
         }
     }
 

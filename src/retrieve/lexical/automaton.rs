@@ -104,6 +104,15 @@ impl Pattern {
     }
 }
 
+/// Whether a regular expression can be read; the error says what was expected where.
+///
+/// # Errors
+/// The fault, in Lucene's words.
+pub(crate) fn check_regexp(query: &RegexpQuery) -> std::result::Result<(), String> {
+    let mut arena = Arena::new(query.max_states.unwrap_or(MAX_STATES));
+    regexp::parse(&query.text, query.flags, query.case_insensitive, &mut arena).map(drop)
+}
+
 /// Longer patterns are refused: an optional character may be a level of the stack.
 const MAX_LENGTH: usize = 4_000;
 

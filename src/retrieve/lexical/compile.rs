@@ -45,7 +45,7 @@ pub(super) struct Compiler<'a> {
 type Boxed = Box<dyn TantivyQuery>;
 
 /// Deeper trees are refused: each level is a level of the stack.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 100;
 
 impl Compiler<'_> {
     /// * `boost`: multiplies every score.

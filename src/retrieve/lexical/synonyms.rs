@@ -100,7 +100,7 @@ fn open(
     if postings.is_empty() {
         return Ok(Box::new(EmptyScorer));
     }
-    let mut scorer = SummedScorer { postings, weight, norm_inverse: norm_inverse, doc: 0 };
+    let mut scorer = SummedScorer { postings, weight, norm_inverse, doc: 0 };
     scorer.find();
     Ok(Box::new(scorer))
 }

@@ -81,8 +81,7 @@ impl LexicalSearcher {
                 let Some(info) = inverted.get_term_info(&planned.term)? else { continue };
                 let postings = inverted.read_block_postings_from_terminfo(&info, IndexRecordOption::WithFreqs)?;
                 let lengths = view.columns.lengths(field).map_or(&[][..], |lengths| lengths.bytes);
-                // Keywords have neither lengths nor frequencies.
-                let has_frequencies = !lengths.is_empty() && planned.field.has_frequencies;
+                let has_frequencies = planned.field.has_frequencies;
                 let lengths = if planned.field.has_norms { lengths } else { &[] };
                 let norms = &self.statistics(field)?.norm_inverses;
                 terms.push(UnionTerm::new(postings, planned.weight, norms, lengths, planned.clauses, has_frequencies));
@@ -166,6 +165,12 @@ impl LexicalSearcher {
                 return self.gather(query, boost * check_boost(*own)?, clauses);
             }
             Query::Named(query) => return self.gather(&query.query, boost, clauses),
+            Query::Bool(BoolQuery { must, should, must_not, filter, minimum_should_match: None })
+                if should.is_empty() && must_not.is_empty() && filter.is_empty() && must.len() == 1 =>
+            {
+                let Some(only) = must.first() else { return Ok(None) };
+                return self.gather(only, boost, clauses);
+            }
             Query::Bool(query)
                 if query.must.is_empty()
                     && query.must_not.is_empty()

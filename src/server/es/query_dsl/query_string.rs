@@ -285,12 +285,14 @@ impl syntax::Parts for Meaning<'_> {
             if self.normalized(name, "")?.is_none() {
                 return Ok(Query::MatchNone);
             }
-            Ok(Query::Regexp(RegexpQuery {
+            let query = RegexpQuery {
                 field: name.to_string(),
                 text: pattern.to_string(),
                 rewrite: self.settings.rewrite,
                 ..RegexpQuery::default()
-            }))
+            };
+            self.context.check_regexp(&query)?;
+            Ok(Query::Regexp(query))
         })
     }
 

@@ -304,7 +304,17 @@ pub(super) fn regexp(body: &Value, context: &QueryContext<'_>) -> EsResult<Query
     })?;
     check_regexp_length(&text, context)?;
     let Some(_) = context.pattern_field("regexp", field)? else { return Ok(common.around(Query::MatchNone)) };
-    Ok(common.around(Query::Regexp(RegexpQuery { field: field.to_string(), text, ..wanted })))
+    let query = RegexpQuery { field: field.to_string(), text, ..wanted };
+    context.check_regexp(&query)?;
+    Ok(common.around(Query::Regexp(query)))
+}
+
+impl QueryContext<'_> {
+    /// A regular expression must be one.
+    pub(super) fn check_regexp(&self, query: &RegexpQuery) -> EsResult<()> {
+        crate::retrieve::lexical::check_regexp(query)
+            .map_err(|problem| self.cannot_create("illegal_argument_exception", problem))
+    }
 }
 
 /// A regular expression may be only so long.

@@ -521,6 +521,16 @@ fn what_cannot_be_read_is_refused_in_elasticsearchs_words() {
             "query_shard_exception",
             "must have the same search analyzer",
         ),
+        (
+            json!({"regexp": {"tag": "a(b"}}),
+            "query_shard_exception",
+            "failed to create query: expected ')' at position 3",
+        ),
+        (
+            json!({"query_string": {"query": "tag:/a[/", "fields": ["tag"]}}),
+            "query_shard_exception",
+            "failed to create query",
+        ),
         (json!({"regexp": {"tag": "x".repeat(2000)}}), "illegal_argument_exception", "The length of regex [2000]"),
     ] {
         match read(&query) {
