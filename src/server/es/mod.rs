@@ -25,6 +25,7 @@ pub(crate) mod media;
 mod nodes;
 pub mod openapi;
 pub mod query_dsl;
+mod rank_eval;
 pub(crate) mod render;
 pub mod request;
 pub mod response;
@@ -64,6 +65,7 @@ pub(crate) fn routes() -> Router<Arc<AppState>> {
         maintenance::routes(),
         mappings::routes(),
         nodes::routes(),
+        rank_eval::routes(),
         search::routes(),
         security::routes(),
         settings::routes(),

@@ -61,7 +61,10 @@ async fn evaluate(app: Arc<AppState>, target: String, params: Params, body: Body
     let (mut details, mut failures, mut sum) = (Map::new(), Map::new(), 0.0);
     for request in &rated {
         if details.contains_key(&request.id) || failures.contains_key(&request.id) {
-            return Err(EsError::illegal_argument(format!("[rank_eval] has two requests with the id [{}]", request.id)));
+            return Err(EsError::illegal_argument(format!(
+                "[rank_eval] has two requests with the id [{}]",
+                request.id
+            )));
         }
         let mut search_body = request.body.clone();
         search_body.insert("size".to_string(), json!(metric.k));
@@ -101,7 +104,9 @@ impl Rated {
                 "template_id" | "params" | "summary_fields" => {
                     return Err(EsError::unsupported(format!("[rank_eval] a request with [{key}]")));
                 }
-                other => return Err(EsError::parsing(format!("[rank_eval] a request has the unknown field [{other}]"))),
+                other => {
+                    return Err(EsError::parsing(format!("[rank_eval] a request has the unknown field [{other}]")));
+                }
             }
         }
         let id = request.get("id").and_then(Value::as_str).ok_or_else(|| wrong("an [id], a text"))?;
@@ -117,9 +122,12 @@ impl Rated {
             let (Some(index), Some(document)) = (text("_index"), text("_id")) else {
                 return Err(wrong("ratings with [_index], [_id] and [rating]"));
             };
-            let grade = rating.get("rating").and_then(Value::as_i64).ok_or_else(|| wrong("a whole number as [rating]"))?;
+            let grade =
+                rating.get("rating").and_then(Value::as_i64).ok_or_else(|| wrong("a whole number as [rating]"))?;
             if ratings.insert((index.clone(), document.clone()), grade).is_some() {
-                let text = format!("Found duplicate rated document key [{{\"_index\":\"{index}\",\"_id\":\"{document}\"}}] in evaluation request [{id}]");
+                let text = format!(
+                    "Found duplicate rated document key [{{\"_index\":\"{index}\",\"_id\":\"{document}\"}}] in evaluation request [{id}]"
+                );
                 return Err(EsError::illegal_argument(text));
             }
         }

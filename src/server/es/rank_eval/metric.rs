@@ -112,7 +112,8 @@ impl Metric {
                 ideal.truncate(hits.len());
                 let ideal = discounted_gain(&ideal);
                 let score = if ideal > 0.0 { dcg / ideal } else { 0.0 };
-                let details = json!({"dcg": {"dcg": dcg, "ideal_dcg": ideal, "normalized_dcg": score, "unrated_docs": unrated}});
+                let details =
+                    json!({"dcg": {"dcg": dcg, "ideal_dcg": ideal, "normalized_dcg": score, "unrated_docs": unrated}});
                 Outcome { score, details }
             }
             Kind::ExpectedReciprocalRank { maximum, unknown } => {

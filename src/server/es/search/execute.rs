@@ -7,6 +7,7 @@ use super::aggregations;
 use super::body::SearchBody;
 use super::contexts::{Context, Contexts, Scroll};
 use super::fetch;
+use super::hybrid;
 use super::params::SearchParams;
 use super::query_phase::{QueryPhase, Ranked, RunOptions};
 use super::response::SearchResponse;
@@ -181,8 +182,11 @@ fn run(
     targets: &[Target],
     options: &RunOptions,
 ) -> EsResult<SearchResponse> {
-    if let Some(section) = search.retriever.as_ref().map(|_| "retriever").or(search.knn.as_ref().map(|_| "knn")) {
-        return Err(EsError::unsupported(format!("[{section}] in a search")));
+    if search.retriever.is_some() || search.knn.is_some() {
+        let mut found = hybrid::run(app, search, params, targets, options)?;
+        let mut response = finish(app, search, params, &found.targets, options, &mut found.phase)?;
+        found.annotate(app, search, params, &mut response)?;
+        return Ok(response);
     }
     let mut phase = QueryPhase::run(search, targets, options, Vec::new(), &app.options.node_name)?;
     finish(app, search, params, targets, options, &mut phase)

@@ -178,7 +178,8 @@ fn sections(
             continue;
         }
         // The nearest over all indices, not of each.
-        let leaf = Retriever { kind: RetrieverKind::Knn(body.clone()), filter: Vec::new(), min_score: None, name: None };
+        let leaf =
+            Retriever { kind: RetrieverKind::Knn(body.clone()), filter: Vec::new(), min_score: None, name: None };
         let runner = Runner { targets, models: &app.models, deadline: deadline(search) };
         let ranking = runner.run(&leaf, usize::MAX)?;
         for (clauses, docs) in clauses.iter_mut().zip(by_target(&ranking, targets.len())) {

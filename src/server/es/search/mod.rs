@@ -15,6 +15,7 @@ mod failures;
 mod fetch;
 mod fields;
 mod highlight;
+mod hybrid;
 mod inner_hits;
 mod json;
 mod msearch;
@@ -22,6 +23,7 @@ mod params;
 mod query_phase;
 mod rescore;
 mod response;
+mod retriever;
 mod scroll;
 mod sort_spec;
 mod source_filter;
@@ -38,14 +40,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{delete, get, post};
+use serde_json::{Map, Value};
 
 use self::body::SearchBody;
 use self::execute::SearchRequest;
 use self::params::SearchParams;
-use crate::server::es::error::EsResult;
+use crate::server::es::error::{EsError, EsResult};
 use crate::server::es::request::{Body, Params};
 use crate::server::es::response::EsResponse;
 use crate::server::state::AppState;
+use crate::store::catalog::IndicesOptions;
 
 type App = State<Arc<AppState>>;
 
@@ -79,12 +83,39 @@ async fn run_search(State(app): App, index: String, params: Params, body: Body) 
     let request = read_search(index, &params, &body)?;
     params.finish()?;
     let state = app.clone();
-    app.search(move || EsResponse::serialize(&execute::search(&state, request)?)).await
+    let reranks = hybrid::reranks(&request.search);
+    let work = move || EsResponse::serialize(&execute::search(&state, request)?);
+    if reranks { app.infer(work).await } else { app.search(work).await }
+}
+
+/// Runs a search as another API asks for it, and returns its answer.
+///
+/// # Errors
+/// As `_search`.
+pub(super) async fn run_body(app: Arc<AppState>, index: &str, mut body: Map<String, Value>) -> EsResult<Value> {
+    hybrid::unfold(&mut body)?;
+    let search = SearchBody::parse(&body)?;
+    let reranks = hybrid::reranks(&search);
+    let request = SearchRequest {
+        indices: names(index),
+        search,
+        params: SearchParams::default(),
+        resolve: IndicesOptions::default(),
+    };
+    let state = app.clone();
+    let work = move || {
+        let response = execute::search(&state, request)?;
+        serde_json::to_value(&response).map_err(|error| EsError::new(500, "exception", error.to_string()))
+    };
+    if reranks { app.infer(work).await } else { app.search(work).await }
 }
 
 fn read_search(index: String, params: &Params, body: &Body) -> EsResult<SearchRequest> {
     let mut search = match body.object()? {
-        Some(body) => SearchBody::parse(&body)?,
+        Some(mut body) => {
+            hybrid::unfold(&mut body)?;
+            SearchBody::parse(&body)?
+        }
         None => SearchBody::default(),
     };
     let search_params = SearchParams::read(params, &mut search)?;

@@ -161,7 +161,9 @@ fn one(
             }
         }
     }
-    request.search = SearchBody::parse(&object(body)?)?;
+    let mut body = object(body)?;
+    super::hybrid::unfold(&mut body)?;
+    request.search = SearchBody::parse(&body)?;
     request.params.check_total(&mut request.search)?;
     Ok(request)
 }

@@ -138,11 +138,7 @@ impl Rescorer {
         let scores = score_documents(&target.searcher, &self.query, &locators)?;
         let scores = scores.into_iter().map(Some).chain(std::iter::repeat(None));
         for (hit, second) in hits.iter_mut().zip(scores) {
-            let first = hit.score.unwrap_or_default() * self.query_weight;
-            hit.score = Some(match second.flatten() {
-                Some(second) => self.mode.combine(first, second * self.rescore_query_weight),
-                None => first,
-            });
+            hit.score = Some(self.combined(hit.score.unwrap_or_default(), second.flatten()));
         }
         let by_score = |a: &CollectedHit, b: &CollectedHit| {
             let (left, right) = (a.score.unwrap_or_default(), b.score.unwrap_or_default());
@@ -150,6 +146,12 @@ impl Rescorer {
         };
         hits.sort_by(by_score);
         Ok(())
+    }
+
+    /// A document's score and what the second query gives it, as one; `None` where that does not match.
+    pub(super) fn combined(&self, first: f32, second: Option<f32>) -> f32 {
+        let first = first * self.query_weight;
+        second.map_or(first, |second| self.mode.combine(first, second * self.rescore_query_weight))
     }
 
     /// What the rescorer made of a document's score, for `_explanation`.

@@ -149,12 +149,7 @@ fn simplified(body: &mut Body<'_>, normalizer: Normalizer) -> EsResult<Option<Ve
 }
 
 /// A child as it is, or as `{"retriever": {..}, "weight": 2, "normalizer": "minmax"}`.
-fn weighted(
-    value: &Value,
-    parent: &str,
-    size: usize,
-    depth: usize,
-) -> EsResult<(Retriever, f32, Option<Normalizer>)> {
+fn weighted(value: &Value, parent: &str, size: usize, depth: usize) -> EsResult<(Retriever, f32, Option<Normalizer>)> {
     let Some(inner) = value.get("retriever") else { return Ok((node(value, size, depth + 1)?, 1.0, None)) };
     let members = value.as_object().cloned().unwrap_or_default();
     let mut body = Body { retriever: parent, members };
@@ -184,9 +179,9 @@ fn normalizer(name: &str) -> EsResult<Normalizer> {
         "none" => Ok(Normalizer::None),
         "minmax" => Ok(Normalizer::MinMax),
         "l2_norm" => Ok(Normalizer::L2Norm),
-        other => Err(EsError::illegal_argument(format!(
-            "Unknown normalizer [{other}]; there are none, minmax and l2_norm"
-        ))),
+        other => {
+            Err(EsError::illegal_argument(format!("Unknown normalizer [{other}]; there are none, minmax and l2_norm")))
+        }
     }
 }
 
@@ -337,12 +332,21 @@ mod tests {
     #[test]
     fn every_retriever_is_read() {
         for (body, kind) in [
-            (json!({"standard": {"query": {"match_all": {}}, "filter": {"term": {"a": 1}}, "min_score": 2}}), "standard"),
+            (
+                json!({"standard": {"query": {"match_all": {}}, "filter": {"term": {"a": 1}}, "min_score": 2}}),
+                "standard",
+            ),
             (json!({"knn": {"field": "v", "query_vector": [1], "k": 3, "num_candidates": 5}}), "knn"),
             (json!({"rrf": {"retrievers": [{"standard": {}}, {"retriever": {"knn": {}}, "weight": 2}]}}), "rrf"),
-            (json!({"linear": {"retrievers": [{"retriever": {"standard": {}}, "weight": 2, "normalizer": "minmax"}]}}), "linear"),
+            (
+                json!({"linear": {"retrievers": [{"retriever": {"standard": {}}, "weight": 2, "normalizer": "minmax"}]}}),
+                "linear",
+            ),
             (json!({"linear": {"query": "x", "fields": ["a^2", "b"], "normalizer": "l2_norm"}}), "linear"),
-            (json!({"text_similarity_reranker": {"retriever": {"standard": {}}, "field": "t", "inference_text": "x"}}), "text_similarity_reranker"),
+            (
+                json!({"text_similarity_reranker": {"retriever": {"standard": {}}, "field": "t", "inference_text": "x"}}),
+                "text_similarity_reranker",
+            ),
             (json!({"pinned": {"retriever": {"standard": {}}, "ids": ["1"]}}), "pinned"),
             (json!({"rescorer": {"retriever": {"standard": {}}, "rescore": {"query": {}}}}), "rescorer"),
         ] {
@@ -352,7 +356,8 @@ mod tests {
 
     #[test]
     fn windows_weights_and_fields_are_kept() {
-        let RetrieverKind::Linear(linear) = parse(&json!({"linear": {"query": "x", "fields": ["a^2", "b"]}}), 20).unwrap().kind
+        let RetrieverKind::Linear(linear) =
+            parse(&json!({"linear": {"query": "x", "fields": ["a^2", "b"]}}), 20).unwrap().kind
         else {
             panic!("no linear")
         };
@@ -370,7 +375,10 @@ mod tests {
             (json!({"rrf": {"retrievers": [{"standard": {}}], "rank_constant": 0}}), "[rank_constant]"),
             (json!({"rrf": {"retrievers": [{"standard": {}}], "rank_window_size": 5}}), "[rank_window_size: 5]"),
             (json!({"rrf": {"retrievers": [{"retriever": {"standard": {}}, "weight": -1}]}}), "[weight]"),
-            (json!({"linear": {"retrievers": [{"retriever": {"standard": {}}, "normalizer": "z"}]}}), "Unknown normalizer [z]"),
+            (
+                json!({"linear": {"retrievers": [{"retriever": {"standard": {}}, "normalizer": "z"}]}}),
+                "Unknown normalizer [z]",
+            ),
             (json!({"text_similarity_reranker": {"retriever": {"standard": {}}}}), "requires [inference_text]"),
             (json!({"pinned": {"retriever": {"standard": {}}}}), "either [ids] or [docs]"),
             (json!({"standard": {"colour": 1}}), "[standard] unknown field [colour]"),

@@ -22,7 +22,9 @@ fn explain(score: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Va
                 Some(constant) => format!(
                     "rrf score: [{score}] computed for initial ranks {ranks:?} with rankConstant: [{constant}] as sum of [weight / (rank + rankConstant)] for each query"
                 ),
-                None => format!("weighted {kind} combination score: [{score}] computed as sum of [weight * normalised score] for each query"),
+                None => format!(
+                    "weighted {kind} combination score: [{score}] computed as sum of [weight * normalised score] for each query"
+                ),
             };
             let details = parts
                 .iter()

@@ -36,9 +36,11 @@ pub fn rerank(
 ) -> Result<Ranking> {
     let Ranking { mut docs, mut warnings } = ranking;
     docs.truncate(params.rank_window_size);
-    let name = params.inference_id.clone().filter(|id| !is_elastic_default(id)).or_else(|| models.default_cross_encoder());
+    let name =
+        params.inference_id.clone().filter(|id| !is_elastic_default(id)).or_else(|| models.default_cross_encoder());
     let Some(name) = name else {
-        warnings.push("text_similarity_reranker: there is no cross-encoder; the order is that before re-ranking".into());
+        warnings
+            .push("text_similarity_reranker: there is no cross-encoder; the order is that before re-ranking".into());
         return Ok(Ranking { docs, warnings });
     };
     let model = match models.cross_encoder(&name) {

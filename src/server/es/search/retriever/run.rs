@@ -7,7 +7,9 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::fuse::{self, List};
-use super::{DocRef, LinearChild, Origin, Pinned, Ranked, Ranking, Rescorer, Retriever, RetrieverKind, Standard, rerank};
+use super::{
+    DocRef, LinearChild, Origin, Pinned, Ranked, Ranking, Rescorer, Retriever, RetrieverKind, Standard, rerank,
+};
 use crate::models::Models;
 use crate::retrieve::Searcher;
 use crate::retrieve::collect::{CollectRequest, collect, score_documents};
@@ -87,7 +89,8 @@ impl Runner<'_> {
             RetrieverKind::Rescorer(rescorer) => self.rescored(rescorer, &filters, leaf, depth)?,
         };
         // The re-ranker cuts by relevance itself, and keeps everything where it failed.
-        if let (Some(min_score), false) = (retriever.min_score, matches!(retriever.kind, RetrieverKind::TextSimilarity(_)))
+        if let (Some(min_score), false) =
+            (retriever.min_score, matches!(retriever.kind, RetrieverKind::TextSimilarity(_)))
         {
             ranking.docs.retain(|doc| f64::from(doc.score) >= min_score);
         }
@@ -123,8 +126,10 @@ impl Runner<'_> {
             if let Some(k) = k_of(&query) {
                 depth = depth.min(k);
             }
-            let collected =
-                collect(&index.searcher, &CollectRequest { deadline: self.deadline, ..CollectRequest::top(&query, depth) })?;
+            let collected = collect(
+                &index.searcher,
+                &CollectRequest { deadline: self.deadline, ..CollectRequest::top(&query, depth) },
+            )?;
             if collected.timed_out {
                 warnings.push(format!("the time was up before [{}] was searched through", index.index));
             }
@@ -198,22 +203,13 @@ impl Runner<'_> {
 /// The greatest score of a document that is not pinned: 2^127, as in Elasticsearch, whose pinned documents have the next floats.
 const MAX_ORGANIC_SCORE: f32 = f32::from_bits(0x7f00_0000);
 
-fn lists<'a>(
-    children: &[&Retriever],
-    weights: impl Iterator<Item = f32>,
-    rankings: &'a [Ranking],
-) -> Vec<List<'a>> {
+fn lists<'a>(children: &[&Retriever], weights: impl Iterator<Item = f32>, rankings: &'a [Ranking]) -> Vec<List<'a>> {
     let names = children.iter().map(|child| child.name.as_deref().unwrap_or_else(|| child.type_name()));
     let named = names.zip(weights).zip(rankings);
     named.map(|((name, weight), ranking)| List { name: name.into(), weight, docs: &ranking.docs }).collect()
 }
 
-fn collect_leaves(
-    index: &Target,
-    retriever: &Retriever,
-    filters: &[Value],
-    leaves: &mut Vec<Query>,
-) -> EsResult<()> {
+fn collect_leaves(index: &Target, retriever: &Retriever, filters: &[Value], leaves: &mut Vec<Query>) -> EsResult<()> {
     let filters: Vec<Value> = filters.iter().chain(&retriever.filter).cloned().collect();
     match &retriever.kind {
         RetrieverKind::Standard(_) | RetrieverKind::Knn(_) => leaves.push(leaf_query(index, retriever, &filters)?),
@@ -276,7 +272,11 @@ fn leaf_query(index: &Target, retriever: &Retriever, filters: &[Value]) -> EsRes
 ///
 /// # Errors
 /// What the query is refused with.
-pub(in crate::server::es::search) fn knn_query(index: &Target, body: &Map<String, Value>, filters: &[Value]) -> EsResult<Query> {
+pub(in crate::server::es::search) fn knn_query(
+    index: &Target,
+    body: &Map<String, Value>,
+    filters: &[Value],
+) -> EsResult<Query> {
     let mut body = body.clone();
     let own = match body.remove("filter") {
         None => Vec::new(),
@@ -296,7 +296,10 @@ pub(in crate::server::es::search) fn knn_query(index: &Target, body: &Map<String
 }
 
 fn prefilter(query: &mut Query, filter: &Query) {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a field without vectors becomes another query, which matches nothing")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a field without vectors becomes another query, which matches nothing"
+    )]
     match query {
         Query::Knn(knn) => knn.filter.push(filter.clone()),
         Query::Boost(boost) => prefilter(&mut boost.query, filter),
