@@ -17,6 +17,7 @@ pub use endpoints::{Endpoint, Endpoints, TaskType};
 use super::error::{EsError, EsResult};
 use super::request::{Body, Params};
 use super::response::EsResponse;
+use super::search;
 use crate::server::state::AppState;
 
 /// The most texts of one request.
@@ -220,7 +221,7 @@ fn rerank(app: &AppState, endpoint: &Endpoint, mut body: Map<String, Value>) -> 
         .into_iter()
         .take(top_n)
         .filter_map(|idx| {
-            let mut row = json!({"index": idx, "relevance_score": scores.get(idx)?.relevance});
+            let mut row = json!({"index": idx, "relevance_score": search::json::score(scores.get(idx)?.relevance)});
             if let (true, Some(row)) = (returns_texts, row.as_object_mut()) {
                 row.insert("text".to_string(), json!(texts.get(idx)?));
             }

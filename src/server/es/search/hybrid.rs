@@ -228,7 +228,7 @@ fn tree(
 ) -> EsResult<Hybrid> {
     let (from, size) = (search.from(), search.size());
     let tree = retriever::parse(written, size)?;
-    let key = key_of(written, targets, search);
+    let key = key_of(&tree, targets);
     let lists = app.slot::<FrozenRankings>();
     let kept = if from > 0 { lists.get(key) } else { None };
     let is_kept = kept.is_some();
@@ -310,12 +310,11 @@ fn tree(
     Ok(Hybrid { phase, targets, page, tree, extra })
 }
 
-/// What decides the order: the indices as they are named, the tree, the size that its windows come from.
-fn key_of(written: &Value, targets: &[Target], search: &SearchBody) -> FrozenKey {
+/// What decides the order: the indices as they are named, and the tree with its windows.
+fn key_of(tree: &Retriever, targets: &[Target]) -> FrozenKey {
     let indices: Vec<Value> =
         targets.iter().map(|target| json!([target.uuid, target.filters, target.aliases])).collect();
-    let (indices, size) = (Value::Array(indices), json!(search.size()));
-    FrozenKey::new([&indices, written, &size])
+    FrozenKey::new([&Value::Array(indices), &json!(format!("{tree:?}"))])
 }
 
 fn sets_of(ranking: &Ranking, targets: &[Target]) -> Vec<Vec<BitSet>> {

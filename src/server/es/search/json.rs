@@ -108,7 +108,7 @@ pub(super) fn texts(part: &str, name: &str, value: &Value) -> EsResult<Vec<Strin
 }
 
 /// A number of single precision as JSON: the fewest digits that read as the same number, as Java prints it.
-pub(super) fn score(score: f32) -> Value {
+pub(in crate::server::es) fn score(score: f32) -> Value {
     let shortest: Option<f64> = score.to_string().parse().ok();
     shortest.and_then(serde_json::Number::from_f64).map_or(Value::Null, Value::Number)
 }

@@ -17,7 +17,7 @@ mod fields;
 mod highlight;
 mod hybrid;
 mod inner_hits;
-mod json;
+pub(super) mod json;
 mod msearch;
 mod params;
 mod query_phase;

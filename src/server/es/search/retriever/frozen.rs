@@ -68,11 +68,6 @@ impl FrozenRankings {
         kept.push_back((key, now, frozen));
     }
 
-    /// Lets go of what is too old; for a timer, so that files are not kept while nobody searches.
-    pub fn expire(&self) {
-        expire(&mut self.lock(), Instant::now());
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(FrozenKey, Instant, Arc<Frozen>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Origin, Part, Ranked};
+use crate::server::es::search::json::score;
 
 /// The tree of `_explanation`: `value`, `description`, `details`.
 ///
@@ -11,19 +12,19 @@ pub fn explanation(doc: &Ranked, leaf: &mut dyn FnMut(usize) -> Option<Value>) -
     explain(doc.score, &doc.origin, leaf)
 }
 
-fn explain(score: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Value>) -> Value {
+fn explain(own: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Value>) -> Value {
     match origin {
         Origin::Leaf { kind, leaf: number } => {
-            leaf(*number).unwrap_or_else(|| node(score, format!("score of the {kind} retriever"), Vec::new()))
+            leaf(*number).unwrap_or_else(|| node(own, format!("score of the {kind} retriever"), Vec::new()))
         }
         Origin::Fused { kind, rank_constant, parts } => {
             let ranks: Vec<u32> = parts.iter().map(|part| part.as_ref().map_or(0, |part| part.rank)).collect();
             let description = match rank_constant {
                 Some(constant) => format!(
-                    "rrf score: [{score}] computed for initial ranks {ranks:?} with rankConstant: [{constant}] as sum of [weight / (rank + rankConstant)] for each query"
+                    "rrf score: [{own}] computed for initial ranks {ranks:?} with rankConstant: [{constant}] as sum of [weight / (rank + rankConstant)] for each query"
                 ),
                 None => format!(
-                    "weighted {kind} combination score: [{score}] computed as sum of [weight * normalised score] for each query"
+                    "weighted {kind} combination score: [{own}] computed as sum of [weight * normalised score] for each query"
                 ),
             };
             let details = parts
@@ -31,7 +32,7 @@ fn explain(score: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Va
                 .enumerate()
                 .map(|(idx, part)| explain_part(idx, part.as_ref(), kind, *rank_constant, leaf))
                 .collect();
-            node(score, description, details)
+            node(own, description, details)
         }
         Origin::Reranked { rank_before, score_before, relevance, logit, before } => {
             let description = match (relevance, logit) {
@@ -40,12 +41,12 @@ fn explain(score: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Va
                 ),
                 _ => format!("text_similarity_reranker: not read, rank [{rank_before}] before"),
             };
-            node(score, description, vec![explain(*score_before, before, leaf)])
+            node(own, description, vec![explain(*score_before, before, leaf)])
         }
-        Origin::Pinned => node(score, "pinned".to_string(), Vec::new()),
+        Origin::Pinned => node(own, "pinned".to_string(), Vec::new()),
         Origin::Rescored { score_before, before } => {
             let before = explain(*score_before, before, leaf);
-            node(score, "rescored by a second query".to_string(), vec![before])
+            node(own, "rescored by a second query".to_string(), vec![before])
         }
     }
 }
@@ -60,8 +61,8 @@ fn explain_part(
     let Some(part) = part else {
         return node(0.0, format!("{kind}: [0], result not found in query at index [{idx}]"), Vec::new());
     };
-    let Part { retriever, rank, score, normalized, weight, contribution, .. } = part;
-    let inner = explain(*score, &part.origin, leaf);
+    let Part { retriever, rank, normalized, weight, contribution, .. } = part;
+    let inner = explain(part.score, &part.origin, leaf);
     let description = match (rank_constant, normalized) {
         (Some(constant), _) => format!(
             "rrf score: [{contribution}], for rank [{rank}] in query at index [{idx}] ({retriever}) computed as [{weight} / ({rank} + {constant})], for matching query with score"
@@ -75,12 +76,12 @@ fn explain_part(
 }
 
 fn node(value: f32, description: String, details: Vec<Value>) -> Value {
-    json!({"value": value, "description": description, "details": details})
+    json!({"value": score(value), "description": description, "details": details})
 }
 
 /// The compact object of a hit: what each retriever gave, fusion, re-ranking.
 pub fn compact(doc: &Ranked) -> Value {
-    json!({"score": doc.score, "from": of(&doc.origin)})
+    json!({"score": score(doc.score), "from": of(&doc.origin)})
 }
 
 fn of(origin: &Origin) -> Value {
@@ -94,23 +95,23 @@ fn of(origin: &Origin) -> Value {
             }
         }
         Origin::Reranked { rank_before, score_before, relevance, logit, before } => json!({
-            "retriever": "text_similarity_reranker", "relevance": relevance, "logit": logit, "rank_before": rank_before,
-            "score_before": score_before, "before": of(before)
+            "retriever": "text_similarity_reranker", "relevance": relevance.map(score), "logit": logit.map(score), "rank_before": rank_before,
+            "score_before": score(*score_before), "before": of(before)
         }),
         Origin::Pinned => json!({"retriever": "pinned"}),
         Origin::Rescored { score_before, before } => {
-            json!({"retriever": "rescorer", "score_before": score_before, "before": of(before)})
+            json!({"retriever": "rescorer", "score_before": score(*score_before), "before": of(before)})
         }
     }
 }
 
 fn part(part: &Part) -> Value {
     let mut object = json!({
-        "name": &*part.retriever, "rank": part.rank, "score": part.score, "weight": part.weight,
-        "contribution": part.contribution
+        "name": &*part.retriever, "rank": part.rank, "score": score(part.score), "weight": score(part.weight),
+        "contribution": score(part.contribution)
     });
     if let (Some(object), Some(normalized)) = (object.as_object_mut(), part.normalized) {
-        object.insert("normalized".to_string(), json!(normalized));
+        object.insert("normalized".to_string(), score(normalized));
     }
     if let (Some(object), false) = (object.as_object_mut(), matches!(*part.origin, Origin::Leaf { .. })) {
         object.insert("from".to_string(), of(&part.origin));
