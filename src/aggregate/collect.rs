@@ -10,6 +10,7 @@ mod histogram;
 mod hits;
 mod nested;
 mod ranges;
+mod sampler;
 mod select;
 mod significant;
 mod terms;
@@ -23,7 +24,7 @@ use tantivy::{BitSet, DocId};
 use super::context::{Context, Scope, for_each_doc};
 use super::outcome::{Bucket, Outcome};
 use super::request::{Aggregation, AggregationKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Documents that are read at once.
 const BLOCK: usize = 2_048;
@@ -231,9 +232,7 @@ fn make(context: &Context<'_>, agg: &Aggregation, scope: &Scope) -> Result<Box<d
         }
         AggregationKind::TopHits(hits) => Box::new(hits::HitsCollector::top_hits(context, hits)?),
         AggregationKind::TopMetrics(metrics) => Box::new(hits::HitsCollector::top_metrics(context, metrics)?),
-        AggregationKind::Sampler { .. } => {
-            return Err(Error::unsupported("the aggregation [sampler] is not supported"));
-        }
+        AggregationKind::Sampler { shard_size } => Box::new(sampler::SamplerCollector::new(*shard_size, subs()?)),
         AggregationKind::Avg(source) => figures::stats(context, source, "avg")?,
         AggregationKind::Sum(source) => figures::stats(context, source, "sum")?,
         AggregationKind::Min(source) => figures::stats(context, source, "min")?,

@@ -31,7 +31,10 @@ fn over_siblings(
     path: &Path,
     gaps: GapPolicy,
 ) -> Result<Outcome, AggregateError> {
-    let refuse = |text: String| AggregateError::Other(Error::invalid_input(text));
+    let refuse = |text: String| {
+        let error = Error::invalid_input(text.clone()).as_exception("action_request_validation_exception", text);
+        AggregateError::Other(error)
+    };
     let (sibling, rest) = match path.names.split_first() {
         Some((sibling, rest)) => (sibling.as_str(), rest),
         None => return Err(refuse(format!("No aggregation found for path [{path}]"))),

@@ -115,13 +115,12 @@ impl Collector for MultiTermsCollector {
             buffer.resize(buffer.len().max(block.docs.len()), Vec::new());
             gather(reader.read(block.docs).iter(), buffer);
         }
-        let mut parts = Vec::with_capacity(self.buffers.len());
         let mut chosen = Vec::new();
         for (place, (doc, owner)) in block.pairs().enumerate() {
-            parts.clear();
-            parts.extend(self.buffers.iter_mut().map(|buffer| buffer.get_mut(place).map(std::mem::take)));
-            let taken: Vec<Vec<Option<i64>>> = parts.drain(..).map(Option::unwrap_or_default).collect();
-            for_each_combination(&taken, &mut chosen, &mut |combination| {
+            let of_place =
+                |buffer: &mut Vec<Vec<Option<i64>>>| buffer.get_mut(place).map(std::mem::take).unwrap_or_default();
+            let of_doc: Vec<Vec<Option<i64>>> = self.buffers.iter_mut().map(of_place).collect();
+            for_each_combination(&of_doc, &mut chosen, &mut |combination| {
                 let number = self.combinations.number(combination);
                 self.subs.push(doc, self.ids.count(owner, number)?);
                 Ok(())

@@ -68,6 +68,11 @@ pub(super) fn missing(body: &mut Body<'_>) -> EsResult<AggregationKind> {
     Ok(AggregationKind::Missing(source(body, Formatted::No)?))
 }
 
+/// Reads `sampler`.
+pub(super) fn sampler(body: &mut Body<'_>) -> EsResult<AggregationKind> {
+    Ok(AggregationKind::Sampler { shard_size: body.size("shard_size", 1)?.unwrap_or(100) })
+}
+
 /// Reads `nested`.
 pub(super) fn nested(body: &mut Body<'_>, _context: &QueryContext<'_>) -> EsResult<AggregationKind> {
     let Some(path) = body.text("path")? else {

@@ -8,7 +8,7 @@ use super::body::{Body, Place, number, refuse, text};
 use super::source::{Formatted, source};
 use super::terms::order;
 use crate::aggregate::AggregationKind;
-use crate::aggregate::request::{Bounds, BucketOrder, DateHistogram, Histogram, OrderBy, ValueSource};
+use crate::aggregate::request::{Bounds, BucketOrder, DateHistogram, Histogram, OrderBy, ValueSource, ValueType};
 use crate::aggregate::rounding::{CalendarUnit, Interval, Rounding};
 use crate::schema::date::{self, DateFormats, DateMath, Missing, TimeZone};
 
@@ -85,7 +85,8 @@ fn check_bounds<T: PartialOrd>(
 /// Reads `date_histogram`.
 pub(super) fn date_histogram(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<AggregationKind> {
     let place = body.place();
-    let source = source(body, Formatted::Yes)?;
+    let mut source = source(body, Formatted::Yes)?;
+    source.value_type.get_or_insert(ValueType::Date);
     let rounding = rounding(body, &source)?;
     let dates = Dates::new(&source, context)?;
     let bound = |_: &str, value: &Value| dates.read(place, value, Missing::Least);

@@ -204,6 +204,7 @@ fn parse_kind(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<Aggre
         "adjacency_matrix" => filters::adjacency_matrix(body, context),
         "missing" => filters::missing(body),
         "global" => Ok(AggregationKind::Global),
+        "sampler" => filters::sampler(body),
         "nested" => filters::nested(body, context),
         "reverse_nested" => filters::reverse_nested(body, context),
         "composite" => composite::composite(body, context),

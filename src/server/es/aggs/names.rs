@@ -3,7 +3,7 @@
 use super::super::error::EsError;
 
 /// What is supported.
-pub(super) const SUPPORTED: [&str; 43] = [
+pub(super) const SUPPORTED: [&str; 44] = [
     "adjacency_matrix",
     "avg",
     "avg_bucket",
@@ -36,6 +36,7 @@ pub(super) const SUPPORTED: [&str; 43] = [
     "range",
     "rare_terms",
     "reverse_nested",
+    "sampler",
     "significant_terms",
     "stats",
     "stats_bucket",
@@ -50,7 +51,7 @@ pub(super) const SUPPORTED: [&str; 43] = [
 ];
 
 /// What Elasticsearch has and this engine does not.
-const UNSUPPORTED: [&str; 37] = [
+const UNSUPPORTED: [&str; 36] = [
     "auto_date_histogram",
     "bucket_correlation",
     "bucket_count_ks_test",
@@ -80,7 +81,6 @@ const UNSUPPORTED: [&str; 37] = [
     "parent",
     "random_sampler",
     "rate",
-    "sampler",
     "scripted_metric",
     "serial_diff",
     "significant_text",

@@ -7,7 +7,7 @@ use super::super::query_dsl::QueryContext;
 use super::body::{Body, number, refuse, text};
 use super::histogram::Dates;
 use super::source::{Formatted, source};
-use crate::aggregate::request::{AddressRange, IpRange, NumberRange, Range};
+use crate::aggregate::request::{AddressRange, IpRange, NumberRange, Range, ValueType};
 use crate::aggregate::{AggregationKind, address_of};
 use crate::schema::date::Missing;
 
@@ -56,7 +56,8 @@ fn sort(ranges: &mut [NumberRange]) {
 
 /// Reads `date_range`.
 pub(super) fn date_range(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<AggregationKind> {
-    let source = source(body, Formatted::Yes)?;
+    let mut source = source(body, Formatted::Yes)?;
+    source.value_type.get_or_insert(ValueType::Date);
     let place = body.place();
     let dates = Dates::new(&source, context)?;
     let mut found = Vec::new();

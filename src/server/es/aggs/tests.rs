@@ -265,6 +265,18 @@ fn answers_are_elasticsearchs_where_opensearch_differs() {
             json!({"doc_count_error_upper_bound": 0, "sum_other_doc_count": 0, "buckets": [{"key": "small", "doc_count": 3}]}),
         ),
         (json!({"cardinality": {"field": "big"}}), json!({"value": 2})),
+        (
+            json!({"sampler": {"shard_size": 2}, "aggs": {
+                "s": {"value_count": {"field": "n"}}, "h": {"top_hits": {"size": 0}}}}),
+            json!({"doc_count": 2, "s": {"value": 2}, "h": {"hits": {
+                "total": {"value": 2, "relation": "eq"}, "max_score": 1.0, "hits": []}}}),
+        ),
+        (
+            json!({"date_histogram": {"field": "nowhere", "calendar_interval": "year", "missing": "2024-05-05"}}),
+            json!({"buckets": [
+                {"key_as_string": "2024-01-01T00:00:00.000Z", "key": 1_704_067_200_000_i64, "doc_count": 3},
+            ]}),
+        ),
         (json!({"value_count": {"field": "tag"}}), json!({"value": 3})),
     ];
     for (agg, expected) in cases {
@@ -278,6 +290,11 @@ fn answers_are_elasticsearchs_where_opensearch_differs() {
 #[test]
 fn what_is_wrong_is_said_in_elasticsearchs_words() {
     let cases = [
+        (
+            json!({"a": {"avg_bucket": {"buckets_path": "x>y"}}}),
+            "action_request_validation_exception",
+            "buckets_path aggregation does not exist for aggregation [a]: x>y",
+        ),
         (
             json!({"a": {"avgs": {"field": "n"}}}),
             "parsing_exception",
