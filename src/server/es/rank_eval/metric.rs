@@ -6,10 +6,10 @@ use crate::server::es::error::{EsError, EsResult};
 
 /// A metric with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Metric {
+pub(crate) struct Metric {
     kind: Kind,
     /// How many hits are judged.
-    pub k: usize,
+    pub(crate) k: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,11 +23,11 @@ enum Kind {
 
 /// What a metric says of one request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The score.
-    pub score: f64,
+    pub(crate) score: f64,
     /// `metric_details`.
-    pub details: Value,
+    pub(crate) details: Value,
 }
 
 impl Metric {
@@ -35,7 +35,7 @@ impl Metric {
     ///
     /// # Errors
     /// `parsing_exception` for what is no metric, `illegal_argument_exception` for a parameter out of range.
-    pub fn parse(value: Option<&Value>) -> EsResult<Self> {
+    pub(crate) fn parse(value: Option<&Value>) -> EsResult<Self> {
         let known = "precision, recall, mean_reciprocal_rank, dcg, expected_reciprocal_rank";
         let Some((name, body)) = value.and_then(Value::as_object).and_then(|metric| metric.iter().next()) else {
             return Err(EsError::parsing(format!("[rank_eval] requires [metric], one of {known}")));
@@ -80,7 +80,7 @@ impl Metric {
     ///
     /// * `hits`: the rating of each hit, in order; `None` where it has none.
     /// * `ratings`: every rating of the request.
-    pub fn score(&self, hits: &[Option<i64>], ratings: &[i64]) -> Outcome {
+    pub(crate) fn score(&self, hits: &[Option<i64>], ratings: &[i64]) -> Outcome {
         let unrated = hits.iter().filter(|rating| rating.is_none()).count();
         match self.kind {
             Kind::Precision { threshold, ignore_unlabeled } => {

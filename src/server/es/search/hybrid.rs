@@ -13,7 +13,7 @@ use tantivy::BitSet;
 
 use super::body::SearchBody;
 use super::params::SearchParams;
-use super::query_phase::{Prepared, QueryPhase, Ranked, RunOptions};
+use super::query_phase::{Matching, Prepared, QueryPhase, Ranked, RunOptions};
 use super::response::SearchResponse;
 use super::retriever::frozen::{Frozen, FrozenKey, FrozenRankings};
 use super::retriever::{self, DocRef, Ranked as RankedDoc, Ranking, Retriever, RetrieverKind, Runner, provenance};
@@ -253,7 +253,7 @@ fn tree(
     let mut phase = QueryPhase::default();
     let track_total = options.track_total.unwrap_or(search.track_total());
     let mut passing: Vec<Option<Vec<BitSet>>> = Vec::new();
-    let keeps_matches = options.keep_matching && basis == Basis::Matches;
+    let keeps_matches = search.aggs.is_some() && basis == Basis::Matches;
     for (target, query) in targets.iter().zip(matches) {
         let prepared = Prepared::new(search, target, options, Some(query))?;
         if track_total != TrackTotal::No || keeps_matches {
@@ -267,7 +267,7 @@ fn tree(
             };
             let collected = collect(&target.searcher, &request)?;
             phase.total = phase.total.plus(collected.total, track_total);
-            phase.matching.push(collected.matching);
+            phase.matching.push(collected.matching.map(unscored));
         } else {
             phase.matching.push(None);
         }
@@ -275,8 +275,8 @@ fn tree(
         passing.push(filter.map(|filter| target.searcher.lexical().filter(filter)).transpose()?);
         phase.prepared.push(Some(prepared));
     }
-    if options.keep_matching && basis == Basis::Candidates {
-        phase.matching = sets_of(&frozen.ranking, &targets).into_iter().map(Some).collect();
+    if search.aggs.is_some() && basis == Basis::Candidates {
+        phase.matching = sets_of(&frozen.ranking, &targets).into_iter().map(|docs| Some(unscored(docs))).collect();
     }
     let mut listed: Vec<RankedDoc> = frozen.ranking.docs.clone();
     listed.retain(|doc| passing.get(doc.doc.shard).is_none_or(|sets| passes(sets.as_deref(), doc)));
@@ -315,6 +315,11 @@ fn key_of(tree: &Retriever, targets: &[Target]) -> FrozenKey {
     let indices: Vec<Value> =
         targets.iter().map(|target| json!([target.uuid, target.filters, target.aliases])).collect();
     FrozenKey::new([&Value::Array(indices), &json!(format!("{tree:?}"))])
+}
+
+/// A set whose documents have no scores of their own: those of a ranked list are no measure for sub-aggregations.
+fn unscored(docs: Vec<BitSet>) -> Matching {
+    Matching { docs, scores: None }
 }
 
 fn sets_of(ranking: &Ranking, targets: &[Target]) -> Vec<Vec<BitSet>> {

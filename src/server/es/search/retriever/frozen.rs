@@ -20,11 +20,11 @@ const MAX_LISTS: usize = 64;
 
 /// What a list is found by: the indices and everything that decides the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrozenKey([u8; 32]);
+pub(crate) struct FrozenKey([u8; 32]);
 
 impl FrozenKey {
     /// * `parts`: the indices' unique ids, the retriever, filters: whatever changes the list.
-    pub fn new<'a>(parts: impl IntoIterator<Item = &'a Value>) -> Self {
+    pub(crate) fn new<'a>(parts: impl IntoIterator<Item = &'a Value>) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
             let text = part.to_string();
@@ -37,27 +37,27 @@ impl FrozenKey {
 
 /// A list and the snapshots that it is of.
 #[derive(Debug)]
-pub struct Frozen {
+pub(crate) struct Frozen {
     /// One an index, as the list's documents count them.
-    pub searchers: Vec<Arc<Searcher>>,
+    pub(crate) searchers: Vec<Arc<Searcher>>,
     /// The list.
-    pub ranking: Ranking,
+    pub(crate) ranking: Ranking,
 }
 
 /// The lists that are kept; the oldest first.
 #[derive(Debug, Default)]
-pub struct FrozenRankings(Mutex<VecDeque<(FrozenKey, Instant, Arc<Frozen>)>>);
+pub(crate) struct FrozenRankings(Mutex<VecDeque<(FrozenKey, Instant, Arc<Frozen>)>>);
 
 impl FrozenRankings {
     /// The list that was made for this key less than a minute ago.
-    pub fn get(&self, key: FrozenKey) -> Option<Arc<Frozen>> {
+    pub(crate) fn get(&self, key: FrozenKey) -> Option<Arc<Frozen>> {
         let mut kept = self.lock();
         expire(&mut kept, Instant::now());
         kept.iter().find(|(known, _, _)| *known == key).map(|(_, _, frozen)| frozen.clone())
     }
 
     /// Keeps a list in place of an older one of the same key.
-    pub fn keep(&self, key: FrozenKey, frozen: Arc<Frozen>) {
+    pub(crate) fn keep(&self, key: FrozenKey, frozen: Arc<Frozen>) {
         let mut kept = self.lock();
         let now = Instant::now();
         expire(&mut kept, now);

@@ -7,13 +7,13 @@ use super::{DocRef, Normalizer, Origin, Part, Ranked};
 
 /// One list and its share.
 #[derive(Debug)]
-pub struct List<'a> {
+pub(crate) struct List<'a> {
     /// What it is called in provenance.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Finite and at least 0.
-    pub weight: f32,
+    pub(crate) weight: f32,
     /// Best first.
-    pub docs: &'a [Ranked],
+    pub(crate) docs: &'a [Ranked],
 }
 
 /// Reciprocal rank fusion: the sum over lists of `weight / (rank_constant + rank)`, rank from 1.
@@ -22,7 +22,7 @@ pub struct List<'a> {
 /// one that it lacks; then by index and place. Returns at most `window` documents, best first.
 ///
 /// Source: Cormack, Clarke, Büttcher, SIGIR 2009.
-pub fn rrf(lists: &[List<'_>], rank_constant: u32, window: usize) -> Vec<Ranked> {
+pub(crate) fn rrf(lists: &[List<'_>], rank_constant: u32, window: usize) -> Vec<Ranked> {
     join(lists, "rrf", Some(rank_constant), window, |_, list, rank, doc| Part {
         retriever: list.name.clone(),
         rank,
@@ -40,7 +40,7 @@ pub fn rrf(lists: &[List<'_>], rank_constant: u32, window: usize) -> Vec<Ranked>
 /// * `normalizers`: one a list.
 ///
 /// Returns at most `window` documents, best first, ties as [`rrf`].
-pub fn linear(lists: &[List<'_>], normalizers: &[Normalizer], window: usize) -> Vec<Ranked> {
+pub(crate) fn linear(lists: &[List<'_>], normalizers: &[Normalizer], window: usize) -> Vec<Ranked> {
     let scales: Vec<Scale> = lists
         .iter()
         .enumerate()

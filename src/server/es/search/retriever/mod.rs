@@ -5,12 +5,12 @@
 //! [`query_dsl`](crate::server::es::query_dsl), and what is done with the list afterwards by the modules around.
 //! Read next: [`parse`] (JSON to a tree), [`run`] (a tree to a list), [`fuse`](mod@fuse) (several lists to one).
 
-pub mod frozen;
-pub mod fuse;
-pub mod parse;
-pub mod provenance;
-pub mod rerank;
-pub mod run;
+pub(crate) mod frozen;
+pub(crate) mod fuse;
+pub(crate) mod parse;
+pub(crate) mod provenance;
+pub(crate) mod rerank;
+pub(crate) mod run;
 
 use std::sync::Arc;
 
@@ -24,20 +24,20 @@ pub(super) use run::{Runner, knn_query};
 
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Retriever {
+pub(crate) struct Retriever {
     /// What it does.
-    pub kind: RetrieverKind,
+    pub(crate) kind: RetrieverKind,
     /// Only documents that match all of these queries (Elasticsearch's JSON) are found by the leaves below.
-    pub filter: Vec<Value>,
+    pub(crate) filter: Vec<Value>,
     /// Documents that score lower are left out.
-    pub min_score: Option<f64>,
+    pub(crate) min_score: Option<f64>,
     /// `_name`, for provenance.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 /// What a node does.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RetrieverKind {
+pub(crate) enum RetrieverKind {
     /// A query; the best by score.
     Standard(Standard),
     /// Nearest vectors of a field; the body of a `knn` query.
@@ -56,47 +56,47 @@ pub enum RetrieverKind {
 
 /// `standard`.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Standard {
+pub(crate) struct Standard {
     /// The query, Elasticsearch's JSON; every document when absent.
-    pub query: Option<Value>,
+    pub(crate) query: Option<Value>,
     /// `sort`, `search_after`, `collapse` and `terminate_after`, which only a top-level `standard` retriever may have.
-    pub top_level: Map<String, Value>,
+    pub(crate) top_level: Map<String, Value>,
 }
 
 /// `rrf`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rrf {
+pub(crate) struct Rrf {
     /// What is fused, each with its weight.
-    pub children: Vec<(Retriever, f32)>,
+    pub(crate) children: Vec<(Retriever, f32)>,
     /// Fusion's `k`, from 1.
-    pub rank_constant: u32,
+    pub(crate) rank_constant: u32,
     /// Documents taken from each child; at least 1.
-    pub rank_window_size: usize,
+    pub(crate) rank_window_size: usize,
 }
 
 /// `linear`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Linear {
+pub(crate) struct Linear {
     /// What is fused.
-    pub children: Vec<LinearChild>,
+    pub(crate) children: Vec<LinearChild>,
     /// Documents taken from each child; at least 1.
-    pub rank_window_size: usize,
+    pub(crate) rank_window_size: usize,
 }
 
 /// One retriever of a [`Linear`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct LinearChild {
+pub(crate) struct LinearChild {
     /// What finds.
-    pub retriever: Retriever,
+    pub(crate) retriever: Retriever,
     /// Multiplies its normalised scores; at least 0.
-    pub weight: f32,
+    pub(crate) weight: f32,
     /// How its scores are put on a common scale.
-    pub normalizer: Normalizer,
+    pub(crate) normalizer: Normalizer,
 }
 
 /// Elasticsearch's score normalisers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Normalizer {
+pub(crate) enum Normalizer {
     /// The scores themselves.
     #[default]
     None,
@@ -108,47 +108,47 @@ pub enum Normalizer {
 
 /// `text_similarity_reranker`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TextSimilarity {
+pub(crate) struct TextSimilarity {
     /// What finds.
-    pub child: Box<Retriever>,
+    pub(crate) child: Box<Retriever>,
     /// The field whose text is read; the best passages of the document when absent (Bifocal's addition).
-    pub field: Option<String>,
+    pub(crate) field: Option<String>,
     /// The cross-encoder; the installation's own when absent.
-    pub inference_id: Option<String>,
+    pub(crate) inference_id: Option<String>,
     /// The question.
-    pub inference_text: String,
+    pub(crate) inference_text: String,
     /// How many documents are read; at least 1.
-    pub rank_window_size: usize,
+    pub(crate) rank_window_size: usize,
     /// Milliseconds after which the rest stays unread (Bifocal's addition).
-    pub budget_ms: Option<u64>,
+    pub(crate) budget_ms: Option<u64>,
     /// Adds `weight` times the standardised logit to the standardised score, in place of the cross-encoder's order alone
     /// (Bifocal's addition).
-    pub weight: Option<f64>,
+    pub(crate) weight: Option<f64>,
 }
 
 /// `pinned`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pinned {
+pub(crate) struct Pinned {
     /// What finds the others.
-    pub child: Box<Retriever>,
+    pub(crate) child: Box<Retriever>,
     /// (index, id) in order; any of the searched indices when the index is absent.
-    pub docs: Vec<(Option<String>, DocumentId)>,
+    pub(crate) docs: Vec<(Option<String>, DocumentId)>,
     /// Documents taken from the child; at least 1.
-    pub rank_window_size: usize,
+    pub(crate) rank_window_size: usize,
 }
 
 /// `rescorer`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rescorer {
+pub(crate) struct Rescorer {
     /// What finds.
-    pub child: Box<Retriever>,
+    pub(crate) child: Box<Retriever>,
     /// As `rescore` of a search: one rescorer or a list of them.
-    pub rescore: Value,
+    pub(crate) rescore: Value,
 }
 
 impl Retriever {
     /// The leaves at and below it.
-    pub fn num_leaves(&self) -> usize {
+    pub(crate) fn num_leaves(&self) -> usize {
         match &self.kind {
             RetrieverKind::Standard(_) | RetrieverKind::Knn(_) => 1,
             RetrieverKind::Rrf(rrf) => rrf.children.iter().map(|(child, _)| child.num_leaves()).sum(),
@@ -160,7 +160,7 @@ impl Retriever {
     }
 
     /// Elasticsearch's name of the kind.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self.kind {
             RetrieverKind::Standard(_) => "standard",
             RetrieverKind::Knn(_) => "knn",
@@ -175,38 +175,38 @@ impl Retriever {
 
 /// Where a document lies: in which of the searched indices, and where there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DocRef {
+pub(crate) struct DocRef {
     /// The place of its index in the list of those that are searched.
-    pub shard: usize,
+    pub(crate) shard: usize,
     /// Its place in that index's snapshot.
-    pub locator: DocLocator,
+    pub(crate) locator: DocLocator,
 }
 
 /// A document of a ranked list.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ranked {
+pub(crate) struct Ranked {
     /// Where it lies.
-    pub doc: DocRef,
+    pub(crate) doc: DocRef,
     /// The user's id.
-    pub id: DocumentId,
+    pub(crate) id: DocumentId,
     /// Larger is better; never NaN.
-    pub score: f32,
+    pub(crate) score: f32,
     /// Where the score comes from.
-    pub origin: Arc<Origin>,
+    pub(crate) origin: Arc<Origin>,
 }
 
 /// A ranked list, best first, and what is to be said of it.
 #[derive(Debug, Clone, Default)]
-pub struct Ranking {
+pub(crate) struct Ranking {
     /// Best first, each document once.
-    pub docs: Vec<Ranked>,
+    pub(crate) docs: Vec<Ranked>,
     /// What did not go as it should have (a cross-encoder that failed), for the answer.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Where a document's score comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A leaf's own score.
     Leaf {
         /// `standard` or `knn`.
@@ -249,19 +249,19 @@ pub enum Origin {
 
 /// What one list gave to a fused score.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub(crate) struct Part {
     /// The retriever's `_name`, or its kind.
-    pub retriever: Arc<str>,
+    pub(crate) retriever: Arc<str>,
     /// The document's rank there, from 1.
-    pub rank: u32,
+    pub(crate) rank: u32,
     /// Its score there.
-    pub score: f32,
+    pub(crate) score: f32,
     /// The score on the common scale, for `linear`.
-    pub normalized: Option<f32>,
+    pub(crate) normalized: Option<f32>,
     /// The list's weight.
-    pub weight: f32,
+    pub(crate) weight: f32,
     /// What was added.
-    pub contribution: f32,
+    pub(crate) contribution: f32,
     /// Where the score there comes from.
-    pub origin: Arc<Origin>,
+    pub(crate) origin: Arc<Origin>,
 }

@@ -21,7 +21,7 @@ const RANK_CONSTANT: u32 = 60;
 /// # Errors
 /// `parsing_exception` for what is no retriever, `illegal_argument_exception` for a value out of range and for what is not
 /// supported, by name.
-pub fn parse(value: &Value, size: usize) -> EsResult<Retriever> {
+pub(crate) fn parse(value: &Value, size: usize) -> EsResult<Retriever> {
     node(value, size, 0)
 }
 

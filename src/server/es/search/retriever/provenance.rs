@@ -8,7 +8,7 @@ use crate::server::es::search::json::score;
 /// The tree of `_explanation`: `value`, `description`, `details`.
 ///
 /// * `leaf(number)`: the explanation of the document's score in a leaf; `None` where there is nothing more to say than the score.
-pub fn explanation(doc: &Ranked, leaf: &mut dyn FnMut(usize) -> Option<Value>) -> Value {
+pub(crate) fn explanation(doc: &Ranked, leaf: &mut dyn FnMut(usize) -> Option<Value>) -> Value {
     explain(doc.score, &doc.origin, leaf)
 }
 
@@ -80,7 +80,7 @@ fn node(value: f32, description: String, details: Vec<Value>) -> Value {
 }
 
 /// The compact object of a hit: what each retriever gave, fusion, re-ranking.
-pub fn compact(doc: &Ranked) -> Value {
+pub(crate) fn compact(doc: &Ranked) -> Value {
     json!({"score": score(doc.score), "from": of(&doc.origin)})
 }
 

@@ -26,7 +26,7 @@ const MAX_TEXT_BYTES: usize = 8000;
 ///
 /// # Errors
 /// `Corrupt` when a stored document is damaged. A model that cannot be loaded or fails is a warning of the ranking.
-pub fn rerank(
+pub(crate) fn rerank(
     models: &Models,
     searchers: &[&Searcher],
     params: &TextSimilarity,
