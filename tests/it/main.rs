@@ -15,6 +15,9 @@ mod crash;
 // kill -9 of the server under load, torn and damaged translogs, a full disk.
 #[cfg(unix)]
 mod crash_server;
+// Documents over HTTP.
+#[cfg(unix)]
+mod documents;
 // Elasticsearch's REST API: against OpenSearch, by official clients, by YAML suites, and by hostile hands.
 mod es;
 // `bifocal eval`: plans, sweeps, runs, the kept index.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
@@ -18,6 +19,8 @@ use crate::retrieve::Searcher;
 use crate::store::auto_id;
 use crate::store::translog::{Change, Place, Position, Record};
 
+/// Fewer lookups are not worth other threads.
+const MIN_PARALLEL: usize = 64;
 /// So much may wait for Tantivy's writer; who brings more waits.
 const MAX_QUEUE_BYTES: usize = 32 << 20;
 /// So long; then the write is refused.
@@ -339,10 +342,12 @@ impl Inner {
     /// What the last commit has of the documents; asked before the lock, so that under it few lookups are left.
     fn look_up(&self, plans: &[Plan]) -> Result<Stored> {
         let searcher = self.committed.load_full();
-        let stamps = plans
-            .iter()
-            .map(|plan| if plan.task.is_new_id { Ok(None) } else { stamp_in(&searcher, &plan.task.id) })
-            .collect::<Result<_>>()?;
+        let stamp = |plan: &Plan| if plan.task.is_new_id { Ok(None) } else { stamp_in(&searcher, &plan.task.id) };
+        let stamps = if plans.len() < MIN_PARALLEL {
+            plans.iter().map(stamp).collect::<Result<_>>()?
+        } else {
+            plans.par_iter().map(stamp).collect::<Result<_>>()?
+        };
         Ok(Stored { searcher, stamps })
     }
 

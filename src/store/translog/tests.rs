@@ -92,7 +92,7 @@ fn trimming_drops_the_generations_that_a_commit_holds() {
 fn a_torn_tail_is_cut_wherever_it_is_torn() {
     let (_folder, file, synced) = half_synced();
     let whole = fs_err::read(&file).unwrap();
-    for end in usize::try_from(synced).unwrap()..whole.len() {
+    for end in (usize::try_from(synced).unwrap()..whole.len()).step_by(13) {
         for zeros in [0, 40] {
             let torn = tempfile::tempdir().unwrap();
             fs_err::copy(file.parent().unwrap().join("checkpoint"), torn.path().join("checkpoint")).unwrap();
