@@ -10,7 +10,7 @@ use crate::document::DocumentId;
 use crate::error::{Error, Result};
 
 /// What each of Tantivy's indexing threads may hold before it writes a segment.
-const THREAD_BYTES: usize = 32 << 20;
+const THREAD_BYTES: usize = 24 << 20;
 /// Tantivy's indexing threads of one index; many indices may be written at once.
 ///
 /// One keeps documents in the order of the writes, by which equal hits are listed, as in Elasticsearch. Parsing, analysis and

@@ -30,9 +30,9 @@ use crate::server::front::InFlight;
 use crate::server::state::AppState;
 
 /// A batch is read and written when so much of it is there.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 1 << 20;
 /// The same of a compressed body.
-const COMPRESSED_BATCH_BYTES: usize = 256 << 10;
+const COMPRESSED_BATCH_BYTES: usize = 128 << 10;
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new()

@@ -21,7 +21,7 @@ use crate::retrieve::Searcher;
 use crate::store::translog::{Change, Record, Translog};
 
 /// So much of fed documents may wait for a commit. It bounds what stands in Tantivy's queue, which has a bound by number only.
-const MAX_FED_BYTES: usize = 64 << 20;
+const MAX_FED_BYTES: usize = 48 << 20;
 /// So many documents are replayed, or so many bytes of them, as one batch.
 const REPLAY_DOCUMENTS: usize = 512;
 const REPLAY_BYTES: usize = 8 << 20;

@@ -22,7 +22,7 @@ use crate::store::translog::{Change, Place, Position, Record};
 /// Fewer lookups are not worth other threads.
 const MIN_PARALLEL: usize = 64;
 /// So much may wait for Tantivy's writer; who brings more waits.
-const MAX_QUEUE_BYTES: usize = 32 << 20;
+const MAX_QUEUE_BYTES: usize = 16 << 20;
 /// So long; then the write is refused.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
