@@ -7,7 +7,7 @@ fn record(seq_no: u64) -> Record<'static> {
         1 => Change::Written { routing: Some("r".into()), source: format!("{{\"n\":{seq_no}}}").into() },
         _ => Change::Written {
             routing: None,
-            source: format!("{{\"text\":\"{}\"}}", "x".repeat(seq_no as usize % 50)).into(),
+            source: format!("{{\"text\":\"{}\"}}", "x".repeat(usize::try_from(seq_no % 50).unwrap())).into(),
         },
     };
     Record { seq_no, version: seq_no + 1, id, change }
@@ -28,7 +28,7 @@ fn reopen(folder: &Path) -> Result<(Translog, Vec<Record<'static>>)> {
 
 fn last_file(folder: &Path) -> PathBuf {
     let files = recovery::generations(folder).unwrap();
-    files.into_iter().map(|(_, path)| path).filter(|path| path.metadata().unwrap().len() > 24).next_back().unwrap()
+    files.into_iter().map(|(_, path)| path).rfind(|path| path.metadata().unwrap().len() > 24).unwrap()
 }
 
 /// A log of ten synced records and ten that are not.

@@ -61,7 +61,7 @@ impl Execution {
         let mut batches: Vec<(Arc<IndexHandle>, Vec<usize>, Vec<WriteOp>)> = Vec::new();
         let mut batch_of: HashMap<String, usize> = HashMap::new();
         let mut items = Vec::with_capacity(prepared.len());
-        let mut answers: Vec<Option<Result<(Written, Arc<IndexHandle>), EsError>>> = Vec::new();
+        let mut answers: Vec<Option<ItemAnswer>> = Vec::new();
         for (place, (mut item, target, op)) in prepared.into_iter().enumerate() {
             let index = targets.entry(target).or_insert_with_key(|target| target.find(app)).clone();
             if let Ok(index) = &index {
@@ -122,7 +122,7 @@ impl Execution {
         done.into_iter().map(|done| done.map_err(Failed::Write)).collect()
     }
 
-    fn answer(&mut self, item: &Item, answer: Option<Result<(Written, Arc<IndexHandle>), EsError>>) -> EsResult<()> {
+    fn answer(&mut self, item: &Item, answer: Option<ItemAnswer>) -> EsResult<()> {
         let missing = || Err(EsError::new(500, "exception", "the item was lost"));
         let body = match answer.unwrap_or_else(missing) {
             Ok((done, index)) => {
@@ -167,6 +167,9 @@ impl Execution {
         Ok((answer, refreshing))
     }
 }
+
+/// What an item was answered, with the index it went to.
+type ItemAnswer = EsResult<(Written, Arc<IndexHandle>)>;
 
 enum Failed {
     Write(WriteError),

@@ -19,12 +19,12 @@ pub(super) struct GetParams {
     visibility: Visibility,
     refresh: bool,
     version: Option<u64>,
-    routing: Option<String>,
 }
 
 impl GetParams {
     pub(super) fn read(params: &Params) -> EsResult<Self> {
-        params.accept(&["preference", "force_synthetic_source"]);
+        // One shard needs no routing to be found.
+        params.accept(&["preference", "routing"]);
         refuse_stored_fields(params.str("stored_fields"))?;
         let realtime = params.bool_or("realtime", true)?;
         let version = match params.str("version_type") {
@@ -36,7 +36,6 @@ impl GetParams {
             visibility: if realtime { Visibility::Realtime } else { Visibility::Refreshed },
             refresh: params.bool_or("refresh", false)?,
             version,
-            routing: params.str("routing").map(str::to_string),
         })
     }
 }
