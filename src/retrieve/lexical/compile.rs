@@ -265,7 +265,7 @@ impl Compiler<'_> {
     }
 
     fn phrase_in(&self, field: &LexicalField, query: &PhraseQuery, boost: f32) -> Result<Option<Boxed>> {
-        let tokens = words::tokens(field, query.analyzer.as_deref(), &query.text)?;
+        let tokens = words::tokens(self.searcher.fields().analyzers(), field, query.analyzer.as_deref(), &query.text)?;
         let Some(first) = tokens.first().map(|token| token.position) else { return Ok(None) };
         let mut places: Vec<(u32, Vec<Term>)> = Vec::with_capacity(tokens.len());
         for (idx, token) in tokens.iter().enumerate() {

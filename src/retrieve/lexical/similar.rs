@@ -67,7 +67,10 @@ impl LexicalSearcher {
             let terms = match (analyzer, &field.kind) {
                 (None, FieldKind::Text { analyzer, .. }) => analyzer.terms(text),
                 (Some(name), FieldKind::Text { .. }) => self.fields().analyzers().get(name)?.terms(text),
-                _ => words::tokens(&field, None, text)?.into_iter().map(|token| token.term).collect(),
+                _ => words::tokens(self.fields().analyzers(), &field, None, text)?
+                    .into_iter()
+                    .map(|token| token.term)
+                    .collect(),
             };
             for term in terms {
                 *frequencies.entry(term).or_default() += 1;

@@ -7,7 +7,7 @@ use tantivy::Term;
 
 use super::LexicalSearcher;
 use crate::error::{Error, Result};
-use crate::index::lexical::{Analyzer, FieldKind, LexicalField, Token};
+use crate::index::lexical::{Analyzers, FieldKind, LexicalField, Token};
 use crate::retrieve::query::{BoostedField, MatchQuery, Operator};
 
 /// A term that a word became in one field.
@@ -51,7 +51,8 @@ impl LexicalSearcher {
     pub(super) fn words(&self, query: &MatchQuery) -> Result<Words<'_>> {
         let mut by_place: BTreeMap<(usize, usize), Vec<WordTerm<'_>>> = BTreeMap::new();
         for (name, field, boost) in self.boosted_fields(&query.fields)? {
-            for (nth, token) in tokens(&field, query.analyzer.as_deref(), &query.text)?.into_iter().enumerate() {
+            let tokens = tokens(self.fields().analyzers(), &field, query.analyzer.as_deref(), &query.text)?;
+            for (nth, token) in tokens.into_iter().enumerate() {
                 let Some(term) = self.term_of(&name, &field, &token.term) else { continue };
                 // Two tokens of one place (synonyms) are two words; the rest meet by their beginnings.
                 let place = (token.start, if field.has_terms() { 0 } else { nth });
@@ -81,11 +82,16 @@ impl LexicalSearcher {
 }
 
 /// The tokens of a query's text in a field; the whole text for a field that is not analysed.
-pub(super) fn tokens(field: &LexicalField, analyzer: Option<&str>, text: &str) -> Result<Vec<Token>> {
+pub(super) fn tokens(
+    analyzers: &Analyzers,
+    field: &LexicalField,
+    analyzer: Option<&str>,
+    text: &str,
+) -> Result<Vec<Token>> {
     let whole =
         || vec![Token { term: text.trim().to_string(), position: 0, position_length: 1, start: 0, end: text.len() }];
     Ok(match (analyzer, &field.kind) {
-        (Some(name), FieldKind::Text { .. } | FieldKind::Keyword) => Analyzer::named(name)?.tokens(text),
+        (Some(name), FieldKind::Text { .. } | FieldKind::Keyword) => analyzers.get(name)?.tokens(text),
         (None, FieldKind::Text { search_analyzer, .. }) => search_analyzer.tokens(text),
         (None, FieldKind::Keyword) => {
             vec![Token { term: text.to_string(), position: 0, position_length: 1, start: 0, end: text.len() }]

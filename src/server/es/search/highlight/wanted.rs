@@ -72,7 +72,7 @@ impl Scope<'_> {
     }
 
     fn tokens(&self, analyzer: Option<&str>, text: &str) -> Vec<(u32, String)> {
-        let named = analyzer.and_then(|name| Analyzer::named(name).ok());
+        let named = analyzer.and_then(|name| self.table.analyzers().get(name).ok());
         match named.as_ref().or(self.analyzer) {
             Some(analyzer) => analyzer.tokens(text).into_iter().map(|token| (token.position, token.term)).collect(),
             None => vec![(0, text.to_string())],
