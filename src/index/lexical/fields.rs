@@ -130,6 +130,8 @@ impl FieldTable {
                 Some(flatten::FieldKind::RankFeatures { .. }) => {
                     let mut feature = found.clone();
                     feature.extra.key_prefix = Some(key.into());
+                    // Each name has a column of its own.
+                    feature.fast = true;
                     return Some(Cow::Owned(feature));
                 }
                 _ => {}

@@ -84,7 +84,11 @@ impl EsError {
     pub fn to_body(&self) -> Value {
         let mut error = Map::new();
         let mut root = self;
-        while let Some(cause) = root.cause.as_deref().filter(|_| root.kind == "search_phase_execution_exception") {
+        let is_wrapped = |error: &EsError, cause: &EsError| {
+            error.kind == "search_phase_execution_exception"
+                || (error.kind == "mapper_parsing_exception" && cause.kind == error.kind)
+        };
+        while let Some(cause) = root.cause.as_deref().filter(|cause| is_wrapped(root, cause)) {
             root = cause;
         }
         let mut root = root.to_object();

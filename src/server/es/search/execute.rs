@@ -37,7 +37,6 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
     let began = Instant::now();
     let SearchRequest { indices, search, params, resolve } = request;
     check_together(&search, &params, &indices)?;
-    search.check(app.limits.max_result_window, params.scroll.is_some())?;
     if search.profile {
         return Err(EsError::unsupported("[profile] of a search"));
     }
@@ -51,6 +50,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
             )));
         };
         let targets = targets::at_now(&frozen, search.size());
+        search.check(targets::result_window(&targets, &app.limits), params.scroll.is_some())?;
         let options = RunOptions {
             sort: (!search.sort.is_empty()).then(|| sort_spec::with_tiebreaker(&search.sort)),
             ..options_of(&params)
@@ -60,6 +60,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
         response
     } else {
         let targets = targets::resolve(app, &indices, resolve, search.size())?;
+        search.check(targets::result_window(&targets, &app.limits), params.scroll.is_some())?;
         if params.global_statistics && targets.len() > 1 {
             return Err(EsError::unsupported("[search_type] dfs_query_then_fetch over several indices"));
         }

@@ -7,6 +7,7 @@ use crate::server::es::error::EsResult;
 use crate::server::es::query_dsl::QueryLimits;
 use crate::server::es::request::Params;
 use crate::server::es::targets::read_options;
+use crate::server::limits::Limits;
 use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
 use crate::store::shard::Visibility;
@@ -30,6 +31,16 @@ pub(super) fn now_millis() -> i64 {
 pub(super) fn at_now(targets: &[Target], size: usize) -> Vec<Target> {
     let now_millis = now_millis();
     targets.iter().map(|target| Target { now_millis, size, ..target.clone() }).collect()
+}
+
+/// The least `index.max_result_window` of some indices; the server's own limit for those that set none.
+pub(super) fn result_window(targets: &[Target], limits: &Limits) -> usize {
+    let own = limits.max_result_window;
+    let of = |target: &Target| {
+        let setting = target.searcher.definition().settings.other("max_result_window").map(str::parse);
+        setting.and_then(Result::ok).unwrap_or(own)
+    };
+    targets.iter().map(of).min().unwrap_or(own)
 }
 
 /// The indices that some names mean, each with its last refreshed snapshot.
