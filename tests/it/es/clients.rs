@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::ServerProcess;
+use super::server::Served;
 use crate::util::{Workplace, fixture};
 
 /// The users of the server that asks for passwords; as in `tests/clients/python/test_security.py`.
@@ -28,10 +28,10 @@ fn tests_folder(name: &str) -> PathBuf {
 }
 
 #[track_caller]
-fn passes(command: &mut Command, server: &ServerProcess) {
+fn passes(command: &mut Command, mut server: Served) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    let log = server.log();
+    let (_, log) = server.process.terminate();
     let last: Vec<&str> = log.lines().rev().take(20).collect();
     assert!(
         output.status.success(),
@@ -57,7 +57,7 @@ fn pytest(client: &Path) -> Command {
 /// The bodies of the tests, once for each version of the client.
 fn python(version: &str) {
     let Some(client) = client_folder(version) else { return };
-    let server = ServerProcess::start();
+    let server = Served::start();
     let place = Workplace::new();
     let hash = |password: &str| place.run_with_stdin(&["hash-password"], password).succeeds().stdout.trim().to_string();
     let users = format!(
@@ -66,14 +66,14 @@ fn python(version: &str) {
         hash(READER_PASSWORD)
     );
     let users = place.write("users.yaml", users).display().to_string();
-    let (certificate, key) = (fixture("es/tls/cert.pem"), fixture("es/tls/key.pem"));
-    let secure = ServerProcess::start_with(&["--users", &users, "--tls-cert", &certificate, "--tls-key", &key], |_| {});
+    let (certificate, key) = (fixture("tls/cert.pem"), fixture("tls/key.pem"));
+    let secure = Served::start_with(&["--users", &users, "--tls-cert", &certificate, "--tls-key", &key]);
     let mut command = pytest(&client);
     command.env("BIFOCAL_URL", &server.client.url);
-    command.env("BIFOCAL_SECURE_URL", secure.client.url.replace("http://127.0.0.1", "https://localhost"));
-    command.env("BIFOCAL_CA", fixture("es/tls/ca.pem"));
+    command.env("BIFOCAL_SECURE_URL", secure.client.url.replace("127.0.0.1", "localhost"));
+    command.env("BIFOCAL_CA", fixture("tls/cert.pem"));
     command.env("BIFOCAL_ADMIN_PASSWORD", ADMIN_PASSWORD).env("BIFOCAL_READER_PASSWORD", READER_PASSWORD);
-    passes(&mut command, &server);
+    passes(&mut command, server);
 }
 
 #[test]
@@ -98,10 +98,10 @@ fn javascript_clients_8_and_9() {
         }
     }
     fs_err::os::unix::fs::symlink(client.join("node_modules"), place.path("node_modules")).unwrap();
-    let server = ServerProcess::start();
+    let server = Served::start();
     let mut command = place.std_command("node");
     // Files one after the other: they share the server, and the two cores with it.
     command.args(["--test", "--test-concurrency=1"]).args(["search.test.mjs", "documents.test.mjs"]);
     command.env("BIFOCAL_URL", &server.client.url);
-    passes(&mut command, &server);
+    passes(&mut command, server);
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::compare::{differences, normalise, only, places, remove};
-use super::server::{Answer, Client, ServerProcess};
+use super::server::{Answer, Client, Served};
 use crate::opensearch::Node;
 use crate::util::fixture;
 
@@ -259,7 +259,7 @@ fn opensearch_still_answers_as_recorded() {
 #[test]
 fn ours_answers_as_opensearch_did() {
     let theirs = recorded();
-    let server = ServerProcess::start();
+    let server = Served::start();
     let (ours, mut failures) = ask(&server.client, false);
     let wanted = std::env::var("BIFOCAL_CASE").ok();
     let (mut num_equal, mut gaps) = (0, Vec::new());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::server::{Client, ServerProcess};
+use super::server::{Client, Served};
 
 /// None of them may take longer; each takes milliseconds on an idle machine.
 const BOUND: Duration = Duration::from_secs(20);
@@ -134,7 +134,7 @@ fn survived() -> Vec<(&'static str, (&'static str, String, Vec<u8>))> {
 
 #[test]
 fn every_hostile_request_is_answered_and_the_server_goes_on() {
-    let server = ServerProcess::start();
+    let mut server = Served::start();
     library(&server.client);
     let mut wrong = Vec::new();
     let cases =
@@ -162,15 +162,17 @@ fn every_hostile_request_is_answered_and_the_server_goes_on() {
         is_alive(&server.client, name);
     }
     // Nothing was written beside the data.
-    let beside: Vec<_> = fs_err::read_dir(server.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let beside: Vec<_> =
+        fs_err::read_dir(server.process.place().path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(beside.iter().all(|name| ["data", "log", "cache", "hub"].iter().any(|known| name == known)), "{beside:?}");
-    assert!(!server.log().contains("a fault of this program"), "{}", server.log());
+    let (_, log) = server.process.terminate();
+    assert!(!log.contains("a fault of this program"), "{log}");
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
 fn malformed_json_is_told_with_its_line_and_column() {
-    let server = ServerProcess::start();
+    let server = Served::start();
     library(&server.client);
     let cases = [
         ("{\n  \"query\": {\n    \"match\": {\"t\": }\n  }\n}", 3, 21),
@@ -190,7 +192,7 @@ fn malformed_json_is_told_with_its_line_and_column() {
 
 #[test]
 fn an_oversized_body_is_refused() {
-    let server = ServerProcess::start_with(&["--max-body", "1"], |_| {});
+    let server = Served::start_with(&["--max-body", "1"]);
     library(&server.client);
     let body = json!({"t": "word ".repeat(600_000)}).to_string();
     // The server may answer before it has read everything, and close.
@@ -218,7 +220,7 @@ fn an_oversized_body_is_refused() {
 
 #[test]
 fn slow_clients_are_let_go_and_hold_nobody_up() {
-    let server = ServerProcess::start_with(&["--header-timeout", "1", "--body-timeout", "1"], |_| {});
+    let server = Served::start_with(&["--header-timeout", "1", "--body-timeout", "1"]);
     library(&server.client);
     let address = server.client.url.trim_start_matches("http://").to_string();
     let starts: [&[u8]; 3] = [

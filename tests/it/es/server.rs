@@ -1,14 +1,10 @@
 //! A running `bifocal serve`, and JSON over HTTP to any engine.
 
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::util::Workplace;
-
-/// Starting takes well under a second; a machine that compiles beside it is slower.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+use crate::util::{ServerProcess, Workplace};
 
 /// An answer: the status, and the body as JSON where it is JSON (a string otherwise, null where it is empty).
 #[derive(Debug, Clone, PartialEq)]
@@ -80,65 +76,20 @@ impl Client {
     }
 }
 
-/// `bifocal serve` on a free port, with a data folder of its own. It dies with this value.
-pub(crate) struct ServerProcess {
-    process: Child,
+/// `bifocal serve` on a free port with a data folder of its own, and a client of it. It dies with this value.
+pub(crate) struct Served {
     pub(crate) client: Client,
-    place: Workplace,
+    pub(crate) process: ServerProcess,
 }
 
-impl std::fmt::Debug for ServerProcess {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerProcess").field("url", &self.client.url).finish_non_exhaustive()
-    }
-}
-
-impl Drop for ServerProcess {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl ServerProcess {
+impl Served {
     pub(crate) fn start() -> Self {
-        Self::start_with(&[], |_| {})
+        Self::start_with(&[])
     }
 
-    /// Starts it with more arguments, after a change to its command (environment).
-    pub(crate) fn start_with(args: &[&str], change: impl FnOnce(&mut Command)) -> Self {
-        let place = Workplace::new();
-        let port = free_port();
-        let log = fs_err::File::create(place.path("log")).unwrap();
-        let mut command = place.std_command(env!("CARGO_BIN_EXE_bifocal"));
-        command.args(["serve", "data", "--port", &port.to_string()]).args(args);
-        // The models that come with the repository; nothing is fetched.
-        command.env("BIFOCAL_MODELS", concat!(env!("CARGO_MANIFEST_DIR"), "/models"));
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap().into_file()).stderr(log.into_file());
-        change(&mut command);
-        let process = command.spawn().unwrap();
-        let client = Client::new(format!("http://127.0.0.1:{port}"));
-        let mut server = Self { process, client, place };
-        let begin = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = server.process.try_wait().unwrap();
-            assert!(ended.is_none() && begin.elapsed() < START_TIMEOUT, "the server did not start: {}", server.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        server
+    /// Starts it with more arguments.
+    pub(crate) fn start_with(args: &[&str]) -> Self {
+        let process = ServerProcess::start_with(Workplace::new(), args);
+        Self { client: Client::new(process.url()), process }
     }
-
-    pub(crate) fn log(&self) -> String {
-        fs_err::read_to_string(self.place.path("log")).unwrap_or_default()
-    }
-
-    /// A path in the folder where the server runs (`data` is its data).
-    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
-        self.place.path(name)
-    }
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

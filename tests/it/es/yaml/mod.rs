@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::server::{Client, ServerProcess};
+use super::server::{Client, Served};
 use crate::util::fixture;
 use api::Apis;
 use steps::Run;
@@ -132,7 +132,7 @@ fn summary(outcomes: &BTreeMap<String, Outcome>) -> (usize, Vec<String>) {
 
 #[test]
 fn our_own_suites() {
-    let server = ServerProcess::start();
+    let server = Served::start();
     let apis = Apis::read(Path::new(&fixture("es/yaml/api.json"))).unwrap();
     let (num_passed, failures) = summary(&run_folder(&server.client, &apis, Path::new(&fixture("es/yaml"))));
     assert!(failures.is_empty(), "{} failed\n{}", failures.len(), failures.join("\n"));
@@ -147,7 +147,7 @@ fn a_suite_of_others() {
     let (_server, client) = match std::env::var("BIFOCAL_YAML_URL") {
         Ok(url) => (None, Client::new(url)),
         Err(_) => {
-            let server = ServerProcess::start();
+            let server = Served::start();
             let client = server.client.clone();
             (Some(server), client)
         }

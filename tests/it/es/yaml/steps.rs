@@ -221,17 +221,24 @@ fn contains_status(ignore: &Value, status: u16) -> bool {
     }
 }
 
-/// `/../` with white space for the eye, as suites write them.
-fn regex(text: &str) -> Option<Result<Regex, String>> {
+/// Whether white space in a pattern is for the eye only, as in `match`, or stands for itself, as in `catch`.
+#[derive(Clone, Copy, PartialEq)]
+enum Space {
+    ForTheEye,
+    Itself,
+}
+
+/// `/../` as a regular expression.
+fn regex(text: &str, space: Space) -> Option<Result<Regex, String>> {
     let text = text.trim();
     let pattern = text.strip_prefix('/')?.strip_suffix('/')?;
-    let built = RegexBuilder::new(pattern).ignore_whitespace(true).multi_line(true).build();
+    let built = RegexBuilder::new(pattern).ignore_whitespace(space == Space::ForTheEye).multi_line(true).build();
     Some(built.map_err(|error| format!("{pattern}: {error}")))
 }
 
 fn caught(catch: &str, answer: &Answer) -> Checked {
     let status = answer.status;
-    if let Some(regex) = regex(catch) {
+    if let Some(regex) = regex(catch, Space::Itself) {
         let text = answer.body.as_str().map_or_else(|| answer.body.to_string(), ToString::to_string);
         // Quotes are escaped inside of JSON and are not in the pattern.
         let is_match = status >= 400 && {
@@ -275,8 +282,8 @@ fn check_warnings(content: &Map<String, Value>, answer: &Answer) -> Checked {
 /// Equal, where 1 and 1.0 are; an expected text `/../` is a regular expression.
 fn equal(expected: &Value, found: &Value) -> Result<bool, String> {
     Ok(match (expected, found) {
-        (Value::String(text), found) if regex(text).is_some() => {
-            let regex = regex(text).transpose()?;
+        (Value::String(text), found) if regex(text, Space::ForTheEye).is_some() => {
+            let regex = regex(text, Space::ForTheEye).transpose()?;
             let found = found.as_str().map_or_else(|| found.to_string(), ToString::to_string);
             regex.is_some_and(|regex| regex.is_match(&found))
         }
