@@ -273,10 +273,10 @@ def measure(engine, documents, vectors, queries, query_vectors, seconds):
     connection = Connection(engine.port)
     bodies = bulk_bodies(documents, vectors)
     for num_clients in (4, 1):
-        # The first round meets a cold process; what counts is the second and third.
+        # A first round, which is not counted, meets a cold process.
         if num_clients == 4:
             connection.ask("PUT", f"/{INDEX}", engine.definition())
-            write_all(engine.port, bodies[: max(1, len(bodies) // 4)], 1)
+            write_all(engine.port, bodies, 2)
         connection.ask("DELETE", f"/{INDEX}")
         connection.ask("PUT", f"/{INDEX}", engine.definition())
         elapsed = write_all(engine.port, bodies, num_clients)
@@ -289,7 +289,7 @@ def measure(engine, documents, vectors, queries, query_vectors, seconds):
         for kind, body in engine.hybrids(text, vector).items():
             kinds.setdefault(kind, []).append(body)
     for kind, requests in kinds.items():
-        wrk(engine.port, requests, 8, seconds, engine.folder)  # warm
+        wrk(engine.port, requests, 8, 2 * seconds, engine.folder)  # warm
         for connections in CONNECTIONS:
             found = wrk(engine.port, requests, connections, seconds, engine.folder)
             result["searches"].append({"kind": kind, "connections": connections, **found})
