@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, HOST, ORIGIN, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -167,8 +167,10 @@ pub(super) async fn authorize(request: Request, next: Next) -> Response {
     response
 }
 
+/// A chunked body without a type may well be empty, as clients send it that never know a length.
 fn has_body(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0") || headers.contains_key(TRANSFER_ENCODING)
+    let has_length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    has_length || headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_TYPE)
 }
 
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
