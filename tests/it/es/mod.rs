@@ -1,5 +1,7 @@
 //! `bifocal serve` as Elasticsearch's users meet it: each test starts the server and speaks HTTP to it.
 
+// The entries of the fuzz targets, with their seeds.
+mod fuzz;
 // Broken and hostile clients: clear answers in bounded time.
 mod hostile;
 // A running server and the requests that tests send.
