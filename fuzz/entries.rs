@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bifocal::ingest::{Action, Operation};
 use bifocal::models::{ModelOptions, Models};
 use bifocal::schema::IndexDefinition;
+use bifocal::server::es::bulk::parse::{BulkDefaults, BulkParser};
 use bifocal::server::es::query_dsl::{self, QueryContext};
 use bifocal::{Document, DocumentId, ErrorKind, Index, Location, Searcher};
 use serde_json::{Value, json};
@@ -92,5 +93,27 @@ impl Library {
     }
 }
 
-/// nothing yet
-pub fn bulk(_: &[u8]) {}
+/// Bytes as a `_bulk` body: whole and in pieces they are the same operations.
+pub fn bulk(bytes: &[u8]) {
+    let read = |size: usize| {
+        let mut defaults = BulkDefaults::default();
+        defaults.index = Some("library".to_string());
+        let mut parser = BulkParser::new(defaults);
+        let mut result = Ok(());
+        for piece in bytes.chunks(size.max(1)) {
+            result = result.and_then(|()| parser.push(piece));
+        }
+        result = result.and_then(|()| parser.finish());
+        match result {
+            Ok(()) => format!("{:?}", parser.take()),
+            Err(error) => {
+                assert!(error.status < 500, "{error:?}");
+                format!("{error:?}")
+            }
+        }
+    };
+    let whole = read(bytes.len());
+    for size in [1, 7, 64] {
+        assert_eq!(whole, read(size), "in pieces of {size}: {:?}", String::from_utf8_lossy(bytes));
+    }
+}
