@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::Uri;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -363,6 +364,10 @@ impl FromRequest<Arc<AppState>> for Body {
     async fn from_request(request: Request, app: &Arc<AppState>) -> EsResult<Self> {
         let (parts, mut body) = request.into_parts();
         let limit = app.limits.max_body_bytes;
+        // What is far too large is refused unread. A little too much is read first: such a client writes before it listens.
+        if body.size_hint().lower() > (limit as u64).saturating_mul(2) {
+            return Err(too_large(limit));
+        }
         let mut held = InFlight::new(app);
         let mut gathered = BytesMut::new();
         let mut first = None;
