@@ -42,7 +42,8 @@ const near = { knn: { field: 'vector', query_vector: [1, 0, 0], k: 3, num_candid
 const retrievers = {
   standard: [storm, ['4', '5']],
   knn: [near, ['1', '2', '4']],
-  rrf: [{ rrf: { retrievers: [storm, near], rank_window_size: 10 } }, ['4', '1', '2', '5']],
+  // 5 and 2 have equal sums; the document of the earlier retriever comes first.
+  rrf: [{ rrf: { retrievers: [storm, near], rank_window_size: 10 } }, ['4', '1', '5', '2']],
   linear: [{ linear: { retrievers: [{ retriever: near, weight: 5, normalizer: 'minmax' }, { retriever: storm, weight: 1, normalizer: 'minmax' }], rank_window_size: 10 } }, new Set(['1', '2', '4', '5'])],
   text_similarity_reranker: [{ text_similarity_reranker: { retriever: { standard: { query: { match_all: {} } } }, field: 'summary', inference_text: 'how do I bake bread?', rank_window_size: 10 } }, null],
   pinned: [{ pinned: { ids: ['3'], retriever: storm } }, ['3', '4', '5']]

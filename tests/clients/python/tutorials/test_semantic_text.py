@@ -78,7 +78,7 @@ def test_rerank():
             "retriever": {"standard": {"query": {"semantic": {"field": "semantic_text", "query": "keeping paperwork for the authorities"}}}},
             "field": "content",
             "inference_text": "how long must receipts be kept?",
-            "rank_window_size": 6,
+            "rank_window_size": 10,
         }
     }
     assert first(client.search(index="semantic-embeddings", retriever=retriever)) == "4"
