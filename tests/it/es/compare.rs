@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-/// Keys whose values are times, sizes of clusters or handles.
-const INCOMPARABLE: [&str; 7] = ["took", "timed_out", "_shards", "_scroll_id", "pit_id", "num_reduce_phases", "reason"];
+/// Keys whose values are times, sizes of clusters or handles. OpenSearch 3 says `terminated_early` where it counted without reading.
+const INCOMPARABLE: [&str; 8] =
+    ["took", "timed_out", "_shards", "_scroll_id", "pit_id", "num_reduce_phases", "terminated_early", "reason"];
 /// Scores are single precision and sums of them.
 const SCORES: [&str; 5] = ["_score", "max_score", "score", "metric_score", "sort"];
 /// Relative, of scores.

@@ -55,7 +55,7 @@ fn refused() -> Vec<(&'static str, (&'static str, String, Vec<u8>))> {
     let clauses: Vec<Value> = (0..20_000).map(|i| json!({"term": {"k": format!("v{i}")}})).collect();
     let fields: serde_json::Map<String, Value> =
         (0..5_000).map(|i| (format!("f{i}"), json!({"type": "keyword"}))).collect();
-    let deep_object = (0..100).fold(json!(1), |inner, _| json!({"a": inner}));
+    let deep_object = (0..1_000).fold(json!(1), |inner, _| json!({"a": inner}));
     let deep_aggs = (0..200).fold(
         json!({"m": {"avg": {"field": "n"}}}),
         |inner, _| json!({"f": {"filter": {"match_all": {}}, "aggs": inner}}),
@@ -85,7 +85,7 @@ fn refused() -> Vec<(&'static str, (&'static str, String, Vec<u8>))> {
         ("a number beyond doubles", text("POST", "/lib/_search", "{\"min_score\": 1e999}")),
         ("a script that runs a program", query(json!({"script_score": {"query": {"match_all": {}}, "script": {"source": "Runtime.getRuntime().exec('id')"}}}))),
         ("a million fields", text("PUT", "/fields", json!({"mappings": {"properties": fields}}).to_string())),
-        ("a document of a hundred levels", text("PUT", "/lib/_doc/deep", json!({"o": deep_object}).to_string())),
+        ("a document of a thousand levels", text("PUT", "/lib/_doc/deep", json!({"o": deep_object}).to_string())),
         ("not UTF-8", text("PUT", "/lib/_doc/x", b"{\"t\": \"\xff\xfe\"}".to_vec())),
         ("a half surrogate", text("POST", "/lib/_search", "{\"query\": {\"match\": {\"t\": \"\\ud800\"}}}")),
         ("two documents in one body", text("POST", "/lib/_search", "{} {}")),
