@@ -122,11 +122,6 @@ impl Snapshot {
         self.opened.fields.get(path)
     }
 
-    /// The engine's and the mapping's fields.
-    pub(crate) fn index_fields(&self) -> &IndexFields {
-        &self.opened.fields
-    }
-
     /// The installation's models.
     pub(crate) fn models(&self) -> &crate::models::Models {
         &self.opened.models

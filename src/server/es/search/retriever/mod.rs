@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::document::DocumentId;
 use crate::retrieve::DocLocator;
 
-pub use parse::parse;
+pub(super) use parse::parse;
 pub(super) use run::{Runner, knn_query};
 
 /// A node of the tree.
