@@ -86,7 +86,10 @@ for (const [version, client] of clients) {
 
     test('errors carry types and reasons', async () => {
       await assert.rejects(client.search({ index: 'missing', query: { match_all: {} } }), error => error.meta.body.error.type === 'index_not_found_exception')
-      await assert.rejects(client.search({ query: { nonsense: {} } }), error => error.statusCode === 400 && /nonsense/.test(error.message))
+      const index = `${scratch}-errors`
+      await fill(client, index)
+      await assert.rejects(client.search({ index, query: { nonsense: {} } }), error => error.statusCode === 400 && /nonsense/.test(error.message))
+      await client.indices.delete({ index })
       await clean()
     })
   })
