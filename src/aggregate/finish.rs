@@ -104,7 +104,6 @@ impl Finisher {
             AggregationKind::DateHistogram(histogram) => self.date_histogram(agg, histogram, buckets)?,
             AggregationKind::Composite(composite) => page(composite, buckets),
             AggregationKind::AdjacencyMatrix(_) => buckets.buckets.retain(|bucket| bucket.doc_count > 0),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the others come as they are returned")]
             _ => {}
         }
         Ok(())

@@ -145,7 +145,6 @@ fn index_error(kind: &AggregationKind, buckets: &Buckets) -> Option<i64> {
     let (order, shard_size): (&[BucketOrder], usize) = match kind {
         AggregationKind::Terms(terms) => (&terms.order, terms.shard_size),
         AggregationKind::MultiTerms(terms) => (&terms.order, terms.shard_size),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "only these are cut in each index")]
         _ => return Some(0),
     };
     if buckets.buckets.is_empty() || buckets.buckets.len() < shard_size || order::is_by_key(order) {
@@ -207,7 +206,6 @@ fn merge_hits(agg: &Aggregation, merged: &mut Hits, other: Hits) {
     let (order, most) = match &agg.kind {
         AggregationKind::TopHits(hits) => (hits.order.as_slice(), hits.from.saturating_add(hits.size)),
         AggregationKind::TopMetrics(metrics) => (std::slice::from_ref(&metrics.order), metrics.size),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "no other aggregation has hits")]
         _ => return,
     };
     merged.hits.sort_by(|left, right| compare_hits(order, left, right));

@@ -6,6 +6,10 @@
 //! all that is aggregated over, however it was found; no JSON is read or printed here.
 //!
 //! Read next: [`request`], then `collect` (how documents are read), [`finish`](mod@finish), and [`figures`].
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds of aggregations are many, and most steps concern a few of them"
+)]
 
 mod bucket_ids;
 pub mod collect;

@@ -116,7 +116,6 @@ pub(super) fn figure(kind: &AggregationKind, metric: &Metric, property: Option<&
                 AggregationKind::Sum(_) => "sum",
                 AggregationKind::Min(_) => "min",
                 AggregationKind::Max(_) => "max",
-                #[expect(clippy::wildcard_enum_match_arm, reason = "the others have several figures")]
                 _ => property?,
             };
             let sigma = if let AggregationKind::ExtendedStats { sigma, .. } = kind { *sigma } else { 2.0 };
@@ -170,7 +169,6 @@ fn digest_figure(digest: &Digest, kind: &AggregationKind, property: Option<&str>
             "q3" => digest.quantile(0.75),
             _ => return None,
         },
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the others have percentiles")]
         _ => digest.quantile(property?.parse::<f64>().ok()? / 100.0),
     };
     (!value.is_nan()).then_some(value)

@@ -15,10 +15,7 @@ use crate::ingest::{Action, Operation};
 use crate::models::ModelOptions;
 
 fn models() -> Arc<Models> {
-    let mut options = ModelOptions::default();
-    options.cache_dir = None;
-    options.offline = true;
-    Arc::new(Models::new(options))
+    Arc::new(Models::new(ModelOptions { cache_dir: None, offline: true, ..ModelOptions::default() }))
 }
 
 #[derive(Debug, Clone)]

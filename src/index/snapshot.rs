@@ -9,7 +9,7 @@ use tantivy::{BitSet, DocAddress, SegmentReader, TantivyDocument, Term};
 
 use super::columns::ColumnsReader;
 use super::dense::{DenseCache, DenseReader};
-use super::fields::{IndexField, IndexFields, ROUTING_FIELD, SEQ_NO_FIELD, VERSION_FIELD};
+use super::fields::{IndexField, ROUTING_FIELD, SEQ_NO_FIELD, VERSION_FIELD};
 use super::lexical::{Analyzer, FieldTable};
 use super::roots::{Roots, RootsCache};
 use super::{Opened, convert};
@@ -120,6 +120,12 @@ impl Snapshot {
     /// The mapping's field of this path, or the one that an alias of this path stands for.
     pub(crate) fn field(&self, path: &str) -> Option<&IndexField> {
         self.opened.fields.get(path)
+    }
+
+    /// The engine's and the mapping's fields.
+    #[cfg(test)]
+    pub(crate) fn index_fields(&self) -> &super::fields::IndexFields {
+        &self.opened.fields
     }
 
     /// The installation's models.

@@ -348,7 +348,6 @@ impl FieldKind {
     /// As [`FieldKind::kept`], completed as `new` is.
     fn kept_as(&self, new: &FieldKind) -> FieldKind {
         let mut kept = self.kept();
-        #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind is completed by a document")]
         match (&mut kept, new) {
             (FieldKind::DenseVector(old), FieldKind::DenseVector(new)) if old.dims.is_none() => *old = *new,
             (FieldKind::Keyword { constant: old @ Some(None), .. }, FieldKind::Keyword { constant: new, .. }) => {

@@ -49,10 +49,6 @@ impl ServerProcess {
         &self.place
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// A request with a JSON body, or none for `Value::Null`; the answer's status and JSON (null where it has none).
     pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let text = if body.is_null() { String::new() } else { body.to_string() };

@@ -28,6 +28,7 @@ fn shown(schema: &Schema, document: &TantivyDocument) -> Value {
         }
         let value = if let Some(text) = value.as_str() {
             // Analysed text is shown as its words.
+            #[expect(clippy::wildcard_enum_match_arm, reason = "other texts are shown as they are")]
             match schema.get_field_entry(field).field_type() {
                 tantivy::schema::FieldType::Str(options)
                     if options.get_indexing_options().is_some_and(|options| options.tokenizer() != "raw") =>

@@ -212,7 +212,6 @@ impl LexicalField {
         match &self.kind {
             FieldKind::Text { bm25, .. } => *bm25,
             FieldKind::Keyword => {
-                #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind makes a keyword field")]
                 let parameters = match self.extra.mapping.as_deref().map(|mapping| &mapping.kind) {
                     Some(flatten::FieldKind::Keyword { bm25, .. }) => Some(*bm25),
                     Some(flatten::FieldKind::Flattened(flattened)) => Some(flattened.bm25),

@@ -158,7 +158,6 @@ fn merge_leaf(path: &str, old: &mut FieldMapping, new: &FieldMapping) -> Result<
 
 /// What the first document gave stays where the new mapping leaves it open.
 fn keep_what_was_found(old: &FieldMapping, new: &mut FieldMapping) {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "no other type is completed by a document")]
     match (old, new) {
         (FieldMapping::DenseVector(old), FieldMapping::DenseVector(new)) => new.dims = new.dims.or(old.dims),
         (FieldMapping::ConstantKeyword(old), FieldMapping::ConstantKeyword(new)) => {

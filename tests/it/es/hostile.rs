@@ -50,7 +50,10 @@ fn text(method: &'static str, path: &str, body: impl Into<Vec<u8>>) -> (&'static
 }
 
 /// What must be refused: (name, request).
-fn refused() -> Vec<(&'static str, (&'static str, String, Vec<u8>))> {
+/// What it is, and the request: method, path, body.
+type Case = (&'static str, (&'static str, String, Vec<u8>));
+
+fn refused() -> Vec<Case> {
     let many = |count: usize| -> Vec<Value> { (0..count).map(|i| json!(format!("term{i}"))).collect() };
     let clauses: Vec<Value> = (0..20_000).map(|i| json!({"term": {"k": format!("v{i}")}})).collect();
     let fields: serde_json::Map<String, Value> =
@@ -109,7 +112,7 @@ fn refused() -> Vec<(&'static str, (&'static str, String, Vec<u8>))> {
 }
 
 /// What is answered either way, in bounded time.
-fn survived() -> Vec<(&'static str, (&'static str, String, Vec<u8>))> {
+fn survived() -> Vec<Case> {
     let parentheses = format!("{}a{}", "(".repeat(5_000), ")".repeat(5_000));
     vec![
         ("a catastrophic regular expression", query(json!({"regexp": {"k": "(a+)+b"}}))),

@@ -35,7 +35,6 @@ impl<'a> Body<'a> {
     pub(super) fn inner(place: Place<'a>, field: &str, value: &'a Value) -> EsResult<Self> {
         match value {
             Value::Object(object) => Ok(Self { place, value, members: members(object) }),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other value is wrong")]
             other => {
                 Err(refuse(place, format!("[{}] {field} doesn't support values of type: {}", place.kind, token(other))))
             }

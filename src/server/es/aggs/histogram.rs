@@ -211,7 +211,6 @@ impl Dates {
                 #[expect(clippy::cast_possible_truncation, reason = "milliseconds, saturating")]
                 Ok(read.or_else(|| number.as_i64()).unwrap_or_else(|| number.as_f64().unwrap_or(0.0) as i64))
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other value is read as text")]
             other => {
                 let math = DateMath { formats: &self.formats, now_millis: self.now_millis, zone: self.zone.as_ref() };
                 Ok(math.parse(&text(place, "date", other)?, missing)?)

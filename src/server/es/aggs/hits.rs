@@ -92,7 +92,6 @@ fn criterion_of(place: Place<'_>, value: &Value) -> EsResult<Vec<HitOrder>> {
     match value {
         Value::String(field) => Ok(vec![new_order(field, field == "_score")]),
         Value::Object(members) => members.iter().map(|(field, options)| order_of(place, field, options)).collect(),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other value is wrong")]
         other => Err(refuse(place, format!("[sort] doesn't support values of type: {}", super::body::token(other)))),
     }
 }

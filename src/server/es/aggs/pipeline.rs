@@ -116,13 +116,11 @@ fn bucket_sort(body: &mut Body<'_>, gaps: GapPolicy) -> EsResult<PipelineKind> {
                             Some(direction) => text(place, "order", direction)?,
                             None => "asc".to_string(),
                         },
-                        #[expect(clippy::wildcard_enum_match_arm, reason = "every other value is read as text")]
                         direction => text(place, "sort", direction)?,
                     };
                     order.push(by(path, direction.eq_ignore_ascii_case("desc")));
                 }
             }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other value is wrong")]
             other => {
                 return Err(refuse(
                     place,

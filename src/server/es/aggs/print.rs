@@ -58,7 +58,6 @@ impl Printer<'_, '_> {
             Outcome::Hits(hits) => match &agg.kind {
                 AggregationKind::TopHits(request) => self.top_hits(request, hits, &mut object)?,
                 AggregationKind::TopMetrics(request) => top_metrics(&request.fields, hits, &mut object)?,
-                #[expect(clippy::wildcard_enum_match_arm, reason = "no other aggregation has hits")]
                 _ => {}
             },
             Outcome::Number(value) => pipeline_number(&agg.kind, value.as_ref(), &mut object)?,
@@ -257,7 +256,6 @@ fn typed_key(kind: &AggregationKind, outcome: &Outcome) -> &'static str {
                 type_name(kind)
             }
         },
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the others are called by their type")]
         _ => type_name(kind),
     }
 }

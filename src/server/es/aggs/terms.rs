@@ -240,7 +240,6 @@ fn pattern(place: Place<'_>, key: &str, value: &Value) -> EsResult<ValuePattern>
             let values = listed.iter().map(|value| text(place, key, value)).collect::<EsResult<_>>()?;
             Ok(ValuePattern::Values(values))
         }
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other value is read as text")]
         other => Ok(ValuePattern::Values(vec![text(place, key, other)?])),
     }
 }

@@ -37,7 +37,6 @@ pub(super) fn metric(kind: &AggregationKind, metric: &Metric, object: &mut Objec
                 PipelineKind::Siblings { figure: SiblingFigure::ExtendedStats(sigma), .. } => {
                     extended_stats(object, figures, *sigma, &format);
                 }
-                #[expect(clippy::wildcard_enum_match_arm, reason = "every other pipeline with figures has plain ones")]
                 _ => stats(object, figures, &format),
             }
         }

@@ -237,9 +237,8 @@ fn pinned(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverK
 
 fn rescorer(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverKind> {
     let child = Box::new(body.child(size, depth)?);
-    let rescore = match body.take("rescore") {
-        Some(rescore @ (Value::Array(_) | Value::Object(_))) => rescore,
-        _ => return Err(body.required("rescore")),
+    let Some(rescore @ (Value::Array(_) | Value::Object(_))) = body.take("rescore") else {
+        return Err(body.required("rescore"));
     };
     Ok(RetrieverKind::Rescorer(Rescorer { child, rescore }))
 }
@@ -304,7 +303,7 @@ impl Body<'_> {
             Some(window) => usize::try_from(window).unwrap_or(0),
         };
         let name = self.retriever;
-        if window < 1 || window > MAX_WINDOW {
+        if !(1..=MAX_WINDOW).contains(&window) {
             let text = format!("[{name}] [rank_window_size] must lie in 1..={MAX_WINDOW}, got [{window}]");
             return Err(EsError::illegal_argument(text));
         }
