@@ -49,10 +49,10 @@ fn text(method: &'static str, path: &str, body: impl Into<Vec<u8>>) -> (&'static
     (method, path.to_string(), body.into())
 }
 
-/// What must be refused: (name, request).
 /// What it is, and the request: method, path, body.
 type Case = (&'static str, (&'static str, String, Vec<u8>));
 
+/// What must be refused.
 fn refused() -> Vec<Case> {
     let many = |count: usize| -> Vec<Value> { (0..count).map(|i| json!(format!("term{i}"))).collect() };
     let clauses: Vec<Value> = (0..20_000).map(|i| json!({"term": {"k": format!("v{i}")}})).collect();

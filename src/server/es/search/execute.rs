@@ -190,7 +190,11 @@ fn run(
         return Ok(response);
     }
     let mut phase = QueryPhase::run(search, targets, options, Vec::new(), &app.options.node_name)?;
-    finish(app, search, params, targets, options, &mut phase)
+    let mut response = finish(app, search, params, targets, options, &mut phase)?;
+    if params.provenance {
+        hybrid::tell_query(&mut response);
+    }
+    Ok(response)
 }
 
 /// From ranked hits to the answer: aggregations, page, fetch.

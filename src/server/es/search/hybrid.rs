@@ -12,13 +12,14 @@ use serde_json::{Map, Value, json};
 use tantivy::BitSet;
 
 use super::body::SearchBody;
+use super::json::score as number;
 use super::params::SearchParams;
 use super::query_phase::{Matching, Prepared, QueryPhase, Ranked, RunOptions};
 use super::response::SearchResponse;
 use super::retriever::frozen::{Frozen, FrozenKey, FrozenRankings};
 use super::retriever::{self, DocRef, Ranked as RankedDoc, Ranking, Retriever, RetrieverKind, Runner, provenance};
 use super::target::Target;
-use crate::retrieve::collect::{CollectRequest, CollectedHit, SortValue, Total, TrackTotal, collect};
+use crate::retrieve::collect::{CollectRequest, CollectedHit, SortValue, Total, TrackTotal, collect, score_documents};
 use crate::retrieve::query::{BoolQuery, Query, ScoredDocs};
 use crate::server::es::error::{EsError, EsResult};
 use crate::server::state::AppState;
@@ -68,8 +69,10 @@ pub(super) struct Hybrid {
     page: Vec<RankedDoc>,
     /// The tree, for explanations.
     tree: Option<Retriever>,
-    /// `_bifocal` of the answer.
-    extra: Map<String, Value>,
+    /// The query and the `knn` sections by their names, an index each; empty for a tree.
+    clauses: Vec<Vec<(String, Query)>>,
+    /// `_bifocal` of the answer; `None` where Elasticsearch says no more.
+    extra: Option<Map<String, Value>>,
 }
 
 /// Rewrites a body whose `retriever` is a single query, as Elasticsearch does, into the search that it is.
@@ -147,7 +150,7 @@ pub(super) fn run(
     let basis = Basis::read(search)?;
     match &search.retriever {
         Some(retriever) => tree(app, search, params, targets, options, retriever, basis),
-        None => sections(app, search, targets, options, basis),
+        None => sections(app, search, params, targets, options, basis),
     }
 }
 
@@ -155,6 +158,7 @@ pub(super) fn run(
 fn sections(
     app: &Arc<AppState>,
     search: &SearchBody,
+    params: &SearchParams,
     targets: &[Target],
     options: &RunOptions,
     basis: Basis,
@@ -167,14 +171,20 @@ fn sections(
         Some(section) => vec![section],
         None => Vec::new(),
     };
-    let mut clauses: Vec<Vec<Query>> = vec![Vec::new(); targets.len()];
-    for section in sections {
+    let mut clauses: Vec<Vec<(String, Query)>> = vec![Vec::new(); targets.len()];
+    for (target, clauses) in targets.iter().zip(&mut clauses) {
+        if let Some(query) = &search.query {
+            clauses.push(("query".to_string(), target.parse_query(query)?));
+        }
+    }
+    for (number, section) in sections.into_iter().enumerate() {
+        let name = format!("knn[{number}]");
         let Some(body) = section.as_object() else {
             return Err(EsError::parsing("[knn] must be an object or a list of objects"));
         };
         if let [only] = targets {
             let query = retriever::knn_query(only, body, &[])?;
-            clauses.iter_mut().for_each(|clauses| clauses.push(query.clone()));
+            clauses.iter_mut().for_each(|clauses| clauses.push((name.clone(), query.clone())));
             continue;
         }
         // The nearest over all indices, not of each.
@@ -183,23 +193,22 @@ fn sections(
         let runner = Runner { targets, models: &app.models, deadline: deadline(search) };
         let ranking = runner.run(&leaf, usize::MAX)?;
         for (clauses, docs) in clauses.iter_mut().zip(by_target(&ranking, targets.len())) {
-            clauses.push(Query::Docs(docs));
+            clauses.push((name.clone(), Query::Docs(docs)));
         }
     }
-    let mut queries = Vec::with_capacity(targets.len());
-    for (target, mut should) in targets.iter().zip(clauses) {
-        if let Some(query) = &search.query {
-            should.insert(0, target.parse_query(query)?);
-        }
-        queries.push(Query::Bool(BoolQuery { should, ..BoolQuery::default() }));
-    }
-    let phase = QueryPhase::run(search, targets, options, queries, &app.options.node_name)?;
+    let queries = clauses.iter().map(|clauses| {
+        let should = clauses.iter().map(|(_, query)| query.clone()).collect();
+        Query::Bool(BoolQuery { should, ..BoolQuery::default() })
+    });
+    let phase = QueryPhase::run(search, targets, options, queries.collect(), &app.options.node_name)?;
     let mut extra = Map::new();
     extra.insert("total".to_string(), json!("query matches and nearest vectors"));
     if search.aggs.is_some() {
         extra.insert("facets".to_string(), json!(basis.name()));
     }
-    Ok(Hybrid { phase, targets: targets.to_vec(), page: Vec::new(), tree: None, extra })
+    // Totals and facets are Elasticsearch's own here; they are told to those who ask.
+    let extra = params.provenance.then_some(extra);
+    Ok(Hybrid { phase, targets: targets.to_vec(), page: Vec::new(), tree: None, clauses, extra })
 }
 
 /// A ranked list by index, for [`Query::Docs`].
@@ -307,7 +316,7 @@ fn tree(
         extra.insert("warnings".to_string(), json!(frozen.ranking.warnings));
     }
     let tree = (search.explain || params.provenance).then_some(tree);
-    Ok(Hybrid { phase, targets, page, tree, extra })
+    Ok(Hybrid { phase, targets, page, tree, clauses: Vec::new(), extra: Some(extra) })
 }
 
 /// What decides the order: the indices as they are named, and the tree with its windows.
@@ -397,8 +406,12 @@ impl Hybrid {
         params: &SearchParams,
         response: &mut SearchResponse,
     ) -> EsResult<()> {
-        response.extra.insert("_bifocal".to_string(), Value::Object(self.extra.clone()));
-        let Some(tree) = &self.tree else { return Ok(()) };
+        if let Some(extra) = &self.extra {
+            response.extra.insert("_bifocal".to_string(), Value::Object(extra.clone()));
+        }
+        let Some(tree) = &self.tree else {
+            return if params.provenance { self.tell_clauses(search, response) } else { Ok(()) };
+        };
         let runner = Runner { targets: &self.targets, models: &app.models, deadline: None };
         for (doc, hit) in self.page.iter().zip(&mut response.hits) {
             if search.explain
@@ -417,5 +430,31 @@ impl Hybrid {
             }
         }
         Ok(())
+    }
+
+    /// Puts what the query and each section gave into the hits.
+    fn tell_clauses(&self, search: &SearchBody, response: &mut SearchResponse) -> EsResult<()> {
+        for (found, hit) in self.phase.page(search).iter().zip(&mut response.hits) {
+            let (Some(target), Some(clauses)) = (self.targets.get(found.target), self.clauses.get(found.target)) else {
+                continue;
+            };
+            let mut parts = Vec::new();
+            for (name, query) in clauses {
+                let query = target.searcher.lexical().resolve(query)?;
+                let scores = score_documents(&target.searcher, &query, &[found.hit.locator])?;
+                parts.extend(scores.into_iter().flatten().map(|score| json!({"name": name, "score": number(score)})));
+            }
+            let score = found.hit.score.map(number);
+            hit.tail.insert("_bifocal".to_string(), json!({"score": score, "from": {"sum": parts}}));
+        }
+        Ok(())
+    }
+}
+
+/// The provenance of hits that one query found.
+pub(super) fn tell_query(response: &mut SearchResponse) {
+    for hit in &mut response.hits {
+        let score = hit.head.get("_score").cloned().unwrap_or(Value::Null);
+        hit.tail.insert("_bifocal".to_string(), json!({"score": score, "from": {"retriever": "standard"}}));
     }
 }
