@@ -134,10 +134,9 @@ impl Ledger {
         }
         let found = client.ok("POST", "/load/_mget", &json!({"ids": ids}));
         for (id, document) in ids.iter().zip(found["docs"].as_array().unwrap()) {
-            let state: State = document["found"]
-                .as_bool()
-                .unwrap()
-                .then(|| (document["_version"].as_u64().unwrap(), document["_source"]["n"].as_u64().unwrap()));
+            let is_found = document["found"].as_bool().unwrap_or_else(|| panic!("{id}: {document}"));
+            let state: State =
+                is_found.then(|| (document["_version"].as_u64().unwrap(), document["_source"]["n"].as_u64().unwrap()));
             let known = self.known.get(id).copied().flatten();
             let doubt = self.in_doubt.remove(id);
             let is_as_known = state == known;
