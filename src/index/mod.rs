@@ -467,4 +467,6 @@ fn check_extends(old: &IndexDefinition, new: &IndexDefinition) -> Result<()> {
 }
 
 #[cfg(test)]
+mod leftovers_tests;
+#[cfg(test)]
 mod nested_tests;

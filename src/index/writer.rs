@@ -424,9 +424,17 @@ impl Ready {
     }
 }
 
+/// Removes the files of a commit that a crash left unfinished: a new commit has the same stamp and wants the same names, and Tantivy
+/// writes over no file.
+fn clear_leftovers(writer: &tantivy::IndexWriter) -> Result<()> {
+    writer.garbage_collect_files().wait()?;
+    Ok(())
+}
+
 fn open_tantivy_writer(opened: &Opened) -> Result<tantivy::IndexWriter> {
     let num_threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get).min(8);
     let writer = opened.tantivy.writer_with_num_threads(num_threads, MEMORY_BYTES)?;
+    clear_leftovers(&writer)?;
     set_merge_policy(&writer, opened);
     // Tantivy 0.27 gives a new writer's first operation the last commit's stamp, and a merge before the next commit would apply
     // an uncommitted deletion to committed documents. An operation that deletes nothing takes that stamp.

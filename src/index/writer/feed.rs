@@ -6,6 +6,7 @@ use tantivy::{SegmentMeta, Term};
 use super::super::dense::GraphMergePolicy;
 use super::super::preparation::PreparedDocument;
 use super::super::{Index, Opened};
+use super::clear_leftovers;
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
 
@@ -50,6 +51,7 @@ impl IndexFeed {
             .num_merge_threads(1)
             .build();
         let tantivy: tantivy::IndexWriter = opened.tantivy.writer_with_options(options)?;
+        clear_leftovers(&tantivy)?;
         let feed = Self { opened, tantivy };
         feed.merge_as_needed();
         // See `open_tantivy_writer`: this takes the last commit's stamp, so that no deletion has it.
