@@ -1,6 +1,7 @@
 //! The entries of the fuzz targets (`fuzz/`) with their seeds, as they are and changed at random places.
 
 #[path = "../../../fuzz/entries.rs"]
+#[expect(unreachable_pub, reason = "the fuzz targets use it as a library")]
 mod entries;
 
 use std::sync::LazyLock;

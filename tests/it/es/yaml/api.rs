@@ -96,7 +96,7 @@ impl Apis {
         } else {
             let paths = self.0.get(name).ok_or_else(|| format!("the API [{name}] is not described"))?;
             let is_given = |part: &&str| arguments.get(*part).is_some_and(|value| !text(value).is_empty());
-            let fits = paths.iter().filter(|path| parts(&path.template).iter().all(|part| is_given(part)));
+            let fits = paths.iter().filter(|path| parts(&path.template).iter().all(&is_given));
             let best = fits.max_by_key(|path| parts(&path.template).len());
             let best = best.ok_or_else(|| format!("[{name}] lacks an argument of its path"))?;
             let mut path = best.template.clone();
