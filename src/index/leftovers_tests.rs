@@ -36,12 +36,26 @@ fn files_of_an_unfinished_commit_stop_no_later_one() {
     writer.commit().unwrap();
     writer.finish().unwrap();
     drop(index);
-    // The deletion's file is written, and the power fails before `meta.json` names it.
-    let meta = folder.join("segments/meta.json");
-    let before = fs_err::read(&meta).unwrap();
-    delete_first(&folder);
-    fs_err::write(&meta, before).unwrap();
+    // The session's files are written, and the power fails before `meta.json` names them.
+    let twin = folder.with_file_name("b.idx");
+    copy(&folder, &twin, |_| true);
+    delete_first(&twin);
+    let segments = folder.join("segments");
+    copy(&twin.join("segments"), &segments, |name| name == ".managed.json" || !segments.join(name).exists());
     assert_eq!(Index::open(&folder, models()).unwrap().snapshot().unwrap().num_documents(), 3);
     delete_first(&folder);
     assert_eq!(Index::open(&folder, models()).unwrap().snapshot().unwrap().num_documents(), 2);
+}
+
+fn copy(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool + Copy) {
+    fs_err::create_dir_all(to).unwrap();
+    for entry in fs_err::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to.join(&name), wanted);
+        } else if wanted(&name) {
+            fs_err::copy(entry.path(), to.join(&name)).unwrap();
+        }
+    }
 }
