@@ -62,7 +62,7 @@ $(ONNXRUNTIME):
 	@command -v python3 >/dev/null || { echo "make: python3 is missing; it fetches ONNX Runtime (or set ORT_DYLIB_PATH to your own libonnxruntime)" >&2; exit 1; }
 	@echo "fetching ONNX Runtime $(ONNXRUNTIME_VERSION)"
 	@rm -rf $(TARGET)/onnxruntime && mkdir -p $(TARGET)/onnxruntime/wheel
-	@python3 -m pip download --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
 	    --dest $(TARGET)/onnxruntime/wheel onnxruntime==$(ONNXRUNTIME_VERSION) \
 	  || { echo "make: pip could not fetch onnxruntime $(ONNXRUNTIME_VERSION); check the network and pip's index, or set ORT_DYLIB_PATH" >&2; exit 1; }
 	@cd $(TARGET)/onnxruntime && python3 -c 'import glob, os, zipfile; \
@@ -88,12 +88,12 @@ opensearch: ## A real OpenSearch for the tests, from Maven Central (72 MB); skip
 
 # Each is a folder of its own with every package pinned; nothing is installed into any Python or Node. Their tests say so and are
 # skipped where python3 or npm is missing.
-clients: ## Elasticsearch's official clients for their tests: Python's 8 and 9, JavaScript's 8 and 9 (60 MB)
+clients: ## Elasticsearch's official clients for their tests: Python's 8 and 9, JavaScript's 8 and 9 (160 MB)
 	@if command -v python3 >/dev/null; then for version in 8 9; do \
 	  wanted=tests/clients/python/requirements-$$version.txt; folder=$(CLIENTS)/python-$$version; \
 	  cmp -s $$wanted $$folder/ready && continue; \
 	  echo "fetching Elasticsearch's Python client $$version"; rm -rf $$folder; \
-	  python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target $$folder -r $$wanted && cp $$wanted $$folder/ready; \
+	  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder -r $$wanted && cp $$wanted $$folder/ready; \
 	done; else echo "make: no python3; the Python clients are not tested"; fi
 	@if command -v npm >/dev/null; then \
 	  wanted=tests/clients/javascript/package-lock.json; folder=$(CLIENTS)/javascript; \
