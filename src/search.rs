@@ -21,6 +21,7 @@ use crate::rerank::Reranked;
 use crate::respond::SearchResponse;
 use crate::retrieve::Searcher;
 use crate::retrieve::query::Query;
+use crate::retrieve::query_syntax::QuerySyntax;
 
 pub use legs::LegOutcome;
 pub(crate) use legs::{filter_by, run_leg};
@@ -29,8 +30,10 @@ pub(crate) use passages::PassageReader;
 /// What is asked.
 #[derive(Debug, Clone, Default)]
 pub struct SearchRequest {
-    /// What the user typed, in the search box's syntax; also what is embedded and what the cross-encoder reads.
+    /// What the user typed; also what is embedded and what the cross-encoder reads, without the syntax's operators.
     pub text: String,
+    /// How `text` is read.
+    pub syntax: QuerySyntax,
     /// What the lexical legs look for; `None` for what `text` says.
     pub query: Option<Query>,
     /// Query vectors by vector field, `[dims]` each; fields that are missing here have `text` embedded.
@@ -56,7 +59,7 @@ pub enum Fetch {
 }
 
 impl SearchRequest {
-    /// A request for a text.
+    /// A request for what was typed into a search box.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }

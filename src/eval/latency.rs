@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::models::Models;
 use crate::plan::ResolvedPlan;
 use crate::retrieve::Searcher;
+use crate::retrieve::query_syntax::QuerySyntax;
 use crate::search::batch::Candidates;
 use crate::search::{Fetch, SearchRequest, search_resolved};
 
@@ -69,6 +70,7 @@ pub fn measure(
         check()?;
         let request = SearchRequest {
             text: text.clone(),
+            syntax: QuerySyntax::Plain,
             among: among.map(|run| run.get(id).cloned().unwrap_or_default()),
             fetch: Fetch::Ids,
             ..SearchRequest::default()

@@ -10,7 +10,7 @@ use crate::fuse::FusedCandidate;
 use crate::models::{CrossEncoder, RememberedScores};
 use crate::plan::{ResolvedLegKind, ResolvedPlan};
 use crate::rerank::PassageText;
-use crate::retrieve::{DocLocator, query_syntax};
+use crate::retrieve::DocLocator;
 use crate::search::PassageReader;
 
 /// Queries whose passages are fetched at once: enough for all cores, few enough for a quick answer to Ctrl-C.
@@ -93,7 +93,7 @@ impl Collector<'_> {
             for (query_idx, texts) in (first..).zip(texts) {
                 (self.check)()?;
                 if let (Some((_, query)), Some(known)) = (self.queries.get(query_idx), known.get_mut(query_idx)) {
-                    known.extend(read_query(model, &query_syntax::plain_text(query), &texts, params.passages)?);
+                    known.extend(read_query(model, query, &texts, params.passages)?);
                 }
                 progress(query_idx + 1);
             }

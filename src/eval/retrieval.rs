@@ -15,7 +15,8 @@ use crate::fuse::{FusedCandidate, LegRun, fuse};
 use crate::models::Models;
 use crate::plan::{ResolvedLeg, ResolvedLegKind, ResolvedPlan};
 use crate::rerank::{self, RerankedCandidate};
-use crate::retrieve::{Candidate, Searcher, query_syntax};
+use crate::retrieve::query_syntax::QuerySyntax;
+use crate::retrieve::{Candidate, Searcher};
 use crate::search::batch::{self, embed_for};
 use crate::search::{Fetch, SearchRequest, filter_by, run_leg};
 
@@ -263,7 +264,12 @@ impl<'a> Collector<'a> {
         let of_all = if self.among.is_none() { filter_by(self.searcher, filter, None)? } else { None };
         let candidates = |(idx, (id, text)): (usize, &(String, String))| -> Result<Vec<Candidate>> {
             self.check()?;
-            let mut request = SearchRequest { text: text.clone(), fetch: Fetch::Ids, ..SearchRequest::default() };
+            let mut request = SearchRequest {
+                text: text.clone(),
+                syntax: QuerySyntax::Plain,
+                fetch: Fetch::Ids,
+                ..SearchRequest::default()
+            };
             if let Some((field, rows)) = &vectors
                 && let Some(vector) = rows.get(idx).filter(|vector| !vector.is_empty())
             {
@@ -287,7 +293,7 @@ impl<'a> Collector<'a> {
         self.check()?;
         let mut rows = embed_for(self.searcher, self.queries, field)?;
         for (row, (_, text)) in rows.iter_mut().zip(self.queries) {
-            if query_syntax::plain_text(text).trim().is_empty() {
+            if text.trim().is_empty() {
                 row.clear();
             }
         }

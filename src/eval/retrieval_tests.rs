@@ -66,7 +66,13 @@ impl Place {
     fn searched(&self, plan: &ResolvedPlan, among: Option<&batch::Candidates>) -> Rankings {
         let hits = |(id, text): &(String, String)| {
             let among = among.map(|run| run.get(id).cloned().unwrap_or_default());
-            let request = SearchRequest { text: text.clone(), among, fetch: Fetch::Ids, ..SearchRequest::default() };
+            let request = SearchRequest {
+                text: text.clone(),
+                syntax: QuerySyntax::Plain,
+                among,
+                fetch: Fetch::Ids,
+                ..SearchRequest::default()
+            };
             let response = search_resolved(&self.searcher, &self.models, &request, plan).unwrap();
             assert!(response.warnings.is_empty(), "{:?}", response.warnings);
             let hits = response.hits.into_iter().map(|hit| ScoredDocument { id: hit.id, score: hit.score });

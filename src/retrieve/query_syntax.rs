@@ -19,8 +19,39 @@
 mod convert;
 mod parser;
 
-use super::query::{BoostedField, Query};
+use std::borrow::Cow;
+
+use super::query::{BoostedField, MatchQuery, Query};
 use crate::index::lexical::FieldTable;
+
+/// How a query's text is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QuerySyntax {
+    /// As typed into a search box: the operators above mean something.
+    #[default]
+    SearchBox,
+    /// As words alone, whatever signs stand between them: the queries of a judged collection, which nobody wrote for a search box.
+    Plain,
+}
+
+impl QuerySyntax {
+    /// The query that `text` means; words without a field look in `defaults`.
+    pub(crate) fn query(self, text: &str, fields: &FieldTable, defaults: &[BoostedField]) -> Query {
+        match self {
+            Self::SearchBox => parse_in(text, fields, defaults),
+            Self::Plain if text.trim().is_empty() => Query::MatchNone,
+            Self::Plain => Query::Match(MatchQuery { text: text.to_string(), ..MatchQuery::default() }),
+        }
+    }
+
+    /// The words of `text` for a model to read.
+    pub(crate) fn words(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Self::SearchBox => Cow::Owned(plain_text(text)),
+            Self::Plain => Cow::Borrowed(text),
+        }
+    }
+}
 
 /// The query that a user means by `text`; words without a field look in the index's default fields.
 ///

@@ -1,4 +1,5 @@
-//! Many queries at once: embedded in batches, searched on all cores.
+//! Many queries at once: embedded in batches, searched on all cores. They come from files and are read as plain words
+//! ([`QuerySyntax::Plain`]): a dash or a parenthesis in a judged query is no operator.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +11,8 @@ use crate::error::Result;
 use crate::models::Models;
 use crate::plan::{ResolvedLegKind, ResolvedPlan};
 use crate::respond::SearchResponse;
-use crate::retrieve::{Searcher, query_syntax};
+use crate::retrieve::Searcher;
+use crate::retrieve::query_syntax::QuerySyntax;
 
 /// The documents that are searched among, by the query's id.
 pub type Candidates = HashMap<String, Vec<DocumentId>>;
@@ -30,9 +32,12 @@ pub fn run_queries(
 ) -> Result<Vec<SearchResponse>> {
     let vectors = embed_queries(searcher, queries, plan)?;
     let search = |(idx, (id, text)): (usize, &(String, String))| {
-        let own = vectors.iter().filter_map(|(field, rows)| Some((field.clone(), rows.get(idx)?.clone())));
+        // A blank query has no vector that means anything.
+        let rows = vectors.iter().filter(|_| !text.trim().is_empty());
+        let own = rows.filter_map(|(field, rows)| Some((field.clone(), rows.get(idx)?.clone())));
         let request = SearchRequest {
             text: text.clone(),
+            syntax: QuerySyntax::Plain,
             vectors: own.collect(),
             among: candidates.map(|run| run.get(id).cloned().unwrap_or_default()),
             remember_scores: true,
@@ -67,8 +72,7 @@ pub(crate) fn embed_queries(
 
 /// The queries' vectors for one semantic field, in their order.
 pub(crate) fn embed_for(searcher: &Searcher, queries: &[(String, String)], field: &str) -> Result<Vec<Vec<f32>>> {
-    let texts: Vec<String> = queries.iter().map(|(_, text)| query_syntax::plain_text(text)).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let texts: Vec<&str> = queries.iter().map(|(_, text)| text.as_str()).collect();
     let embeddings = searcher.encoder(field)?.embed_queries(&texts)?;
     Ok(embeddings.rows().map(<[f32]>::to_vec).collect())
 }

@@ -113,7 +113,7 @@ pub(crate) fn lexical_query(searcher: &Searcher, request: &SearchRequest, leg: &
         leg.fields.iter().map(|field| BoostedField { field: field.field.clone(), boost: field.boost }).collect();
     let mut query = match &request.query {
         Some(query) => query.clone(),
-        None => query_syntax::parse_in(&request.text, searcher.lexical().fields(), &fields),
+        None => request.syntax.query(&request.text, searcher.lexical().fields(), &fields),
     };
     apply_defaults(&mut query, &fields, leg.operator == crate::plan::Operator::And);
     query
@@ -150,12 +150,12 @@ fn run_dense(
     let vector = match request.vectors.get(&leg.field) {
         Some(vector) => vector.clone(),
         None => {
-            let text = query_syntax::plain_text(&request.text);
+            let text = request.syntax.words(&request.text);
             if text.trim().is_empty() {
                 return Ok(outcome);
             }
             let started = Instant::now();
-            let embeddings = searcher.encoder(&leg.field)?.embed_queries(&[text.as_str()])?;
+            let embeddings = searcher.encoder(&leg.field)?.embed_queries(&[text.as_ref()])?;
             outcome.embedding_took = started.elapsed();
             outcome.num_tokens = embeddings.num_tokens;
             embeddings

@@ -6,7 +6,7 @@ use crate::fuse::FusedCandidate;
 use crate::models::{Models, RememberedScores};
 use crate::plan::{ResolvedDense, ResolvedLegKind, ResolvedPlan};
 use crate::rerank::{self, PassageText, Reranked};
-use crate::retrieve::{PassageMatch, Searcher, query_syntax};
+use crate::retrieve::{PassageMatch, Searcher};
 
 /// Bytes of a document without passages that the cross-encoder is given; it reads what fits its input.
 const MAX_PLAIN_BYTES: usize = 4000;
@@ -31,7 +31,7 @@ pub(super) fn rerank(
     };
     let vectors: Vec<&[f32]> = legs.iter().map(|leg| leg.vector.as_slice()).collect();
     let reader = PassageReader::new(searcher, plan, &vectors, params.passages);
-    let text = query_syntax::plain_text(&request.text);
+    let text = request.syntax.words(&request.text);
     let passages_of = |candidate: &FusedCandidate| reader.passages_of(candidate);
     match models.embedding_cache() {
         Some(cache) if request.remember_scores => {

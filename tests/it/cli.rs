@@ -133,6 +133,25 @@ fn a_run_has_six_columns() {
     assert_eq!(place.search("a.idx", "oven", "hybrid")[..2], [rows[2][2], rows[3][2]]);
 }
 
+/// A judged query is words, whatever signs its author put between them.
+#[test]
+fn queries_of_a_file_have_no_operators() {
+    let place = Workplace::with_books();
+    place.write("words.tsv", "q1\tlift of a wing slipstream\nq2\toven title year 1950\nq3\t   \n");
+    place.write("signs.tsv", "q1\t+lift of \"a (wing -slipstream\nq2\toven* title:year [1950]\nq3\t   \n");
+    for plan in ["lexical", "hybrid"] {
+        let run = |file: &str| place.run(&["run", "a.idx", "--queries", file, "--plan", plan]).succeeds().stdout;
+        let (words, signs) = (run("words.tsv"), run("signs.tsv"));
+        assert!(words.contains("q1 Q0 1 1 "), "{words}");
+        assert!(!words.contains("q3"), "a blank query finds nothing: {words}");
+        if plan == "lexical" {
+            assert_eq!(words, signs);
+        }
+    }
+    // In the search box the same text excludes the document.
+    assert!(!place.search("a.idx", "lift -slipstream", "lexical").contains(&"1".to_string()));
+}
+
 #[test]
 fn stats_count_what_is_there() {
     let place = Workplace::with_books();

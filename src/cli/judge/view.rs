@@ -11,9 +11,10 @@ use crate::document::DocumentId;
 use crate::error::Result;
 use crate::index::lexical::Analyzer;
 use crate::respond::highlight::best_fragment;
+use crate::retrieve::Searcher;
 use crate::retrieve::lexical::highlight::highlight_ranges;
 use crate::retrieve::query::Query;
-use crate::retrieve::{Searcher, query_syntax};
+use crate::retrieve::query_syntax::QuerySyntax;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -63,7 +64,7 @@ const MAX_TEXT_BYTES: usize = 200_000;
 /// `Corrupt` when the store is damaged.
 pub(super) fn view(searcher: &Searcher, query: &str, id: &DocumentId) -> Result<DocumentView> {
     let source = searcher.get(id)?.unwrap_or_default();
-    let query = query_syntax::parse(query, searcher.lexical().fields());
+    let query = QuerySyntax::Plain.query(query, searcher.lexical().fields(), &[]);
     Ok(view_of(&source, id, |field, text| matches(searcher, &query, field, text)))
 }
 
