@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::app::app;
 use super::es;
+use super::memory;
 use super::state::AppState;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -130,12 +131,20 @@ pub async fn serve(
     Ok(())
 }
 
-/// Gives back what has expired, by the clock.
+/// Gives back what has expired, by the clock, and free memory once the server has become quiet.
 async fn expire(state: Arc<AppState>) {
     let mut ticks = tokio::time::interval(EXPIRY_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut last, mut has_free) = (0, false);
     loop {
         ticks.tick().await;
-        es::drop_expired(&state);
+        has_free |= es::drop_expired(&state);
+        let (done, is_idle) = state.pools.progress();
+        has_free |= done != last;
+        if has_free && is_idle && done == last {
+            has_free = false;
+            tokio::task::spawn_blocking(memory::give_back);
+        }
+        last = done;
     }
 }

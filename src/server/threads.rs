@@ -47,6 +47,13 @@ impl Pools {
         }
     }
 
+    /// The work that was done, all together, and whether none is under way or waits.
+    pub(super) fn progress(&self) -> (u64, bool) {
+        let stats = self.all().map(Pool::stats);
+        let done = stats.iter().map(|stats| stats.completed).sum();
+        (done, stats.iter().all(|stats| stats.active == 0 && stats.queued == 0))
+    }
+
     /// Each pool.
     pub fn all(&self) -> [&Pool; 6] {
         [&self.search, &self.write, &self.embed, &self.infer, &self.manage, &self.merge]

@@ -73,17 +73,19 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/_pit", delete(scroll::close_pit))
 }
 
-/// Gives back what searches kept for later pages and nobody came for: scrolls, points in time, candidate lists. Never blocks.
-pub(in crate::server) fn drop_expired(app: &AppState) {
+/// Gives back what searches kept for later pages and nobody came for: scrolls, points in time, candidate lists; whether there was any.
+/// Never blocks.
+pub(in crate::server) fn drop_expired(app: &AppState) -> bool {
     let now = Instant::now();
     let contexts = app.slot::<contexts::Contexts>().take_expired(now);
     let lists = app.slot::<retriever::frozen::FrozenRankings>().take_expired(now);
     if contexts.is_empty() && lists.is_empty() {
-        return;
+        return false;
     }
     tracing::debug!(contexts = contexts.len(), lists = lists.len(), "expired");
     // The last of a snapshot closes its files.
     tokio::task::spawn_blocking(move || drop((contexts, lists)));
+    true
 }
 
 async fn search_all(state: App, params: Params, body: Body) -> EsResult<EsResponse> {
