@@ -22,6 +22,7 @@ pub mod schema_extension;
 mod segment_directory;
 mod segment_order;
 pub mod snapshot;
+pub mod time_limit;
 mod values;
 pub mod writer;
 
@@ -33,6 +34,7 @@ use tantivy::ReloadPolicy;
 use tantivy::schema::Schema;
 
 pub use snapshot::{IndexStats, SegmentFigures, Snapshot};
+pub use time_limit::TimeLimit;
 pub use writer::{Applied, Writer};
 
 use self::fields::IndexFields;
@@ -116,6 +118,7 @@ impl Index {
                 fs_err::remove_dir(folder)?;
             }
             fs_err::rename(&building, folder)?;
+            fs_err::File::open(parent)?.sync_all()?;
             Ok(())
         })();
         if let Err(error) = built {
@@ -123,6 +126,14 @@ impl Index {
             return Err(error);
         }
         Self::open(folder, models)
+    }
+
+    /// Loads the bi-encoders that an index of this definition needs, which may take long: before a lock is taken for its making.
+    ///
+    /// # Errors
+    /// `NotFound` and `Model` naming the field.
+    pub(crate) fn load_models(definition: &IndexDefinition, models: &Models) -> Result<()> {
+        resolve_models(&definition.fields()?, models, &BTreeMap::new()).map(drop)
     }
 
     /// Opens the index in `folder`.

@@ -90,10 +90,14 @@ impl Directory for SegmentDirectory {
 
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
         self.while_open(|directory| {
-            let ordered = (path == Path::new("meta.json"))
-                .then(|| segment_order::in_order(&directory.atomic_read(path).unwrap_or_default(), data))
-                .flatten();
-            directory.atomic_write(path, ordered.as_deref().unwrap_or(data))
+            if path != Path::new("meta.json") {
+                return directory.atomic_write(path, data);
+            }
+            let ordered = segment_order::in_order(&directory.atomic_read(path).unwrap_or_default(), data);
+            directory.atomic_write(path, ordered.as_deref().unwrap_or(data))?;
+            // A commit is trusted from here on: the translog drops what it holds, and files that it does not name are removed. Tantivy
+            // leaves it to the file system when the new list takes the old one's place on disk.
+            directory.sync_directory()
         })?
     }
 

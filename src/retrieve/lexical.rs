@@ -33,30 +33,40 @@ use std::sync::Arc;
 
 use tantivy::columnar::ColumnIndex;
 use tantivy::index::{InvertedIndexReader, SegmentId};
-use tantivy::query::EnableScoring;
+use tantivy::query::{EmptyQuery, EnableScoring};
 use tantivy::schema::Field;
-use tantivy::{BitSet, DocAddress, DocId, Searcher, SegmentReader, TERMINATED, Term};
+use tantivy::{BitSet, COLLECT_BLOCK_BUFFER_LEN, DocAddress, DocId, Searcher, SegmentReader, TERMINATED, Term};
 
 pub(crate) use self::automaton::check_regexp;
 pub(crate) use self::functions::{field_value, mix};
 pub use self::prepared::{Prepared, Scoring};
 pub(super) use self::values::fits;
+pub use self::vectors::{EmbeddedTexts, TextToEmbed};
 
 use self::compile::Compiler;
 use self::rescoring::Faults;
 use super::query::{BoolQuery, Query};
 use crate::document::DocumentId;
 use crate::error::{Error, Result};
+use crate::index::TimeLimit;
 use crate::index::columns::ColumnsReader;
 use crate::index::lexical::bm25::{self, FieldStatistics};
 use crate::index::lexical::collector::Collector;
 use crate::index::lexical::top_k::ScoredDoc;
 use crate::index::lexical::{Bm25Params, FieldTable, LexicalField};
 
+/// Blocks of documents between two looks at the clock.
+const BLOCKS_A_LOOK: usize = 64;
+
 /// The lexical view of one searcher snapshot: columns and statistics are opened once, and every query sees the same documents.
 /// `Send + Sync`; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct LexicalSearcher(Arc<Snapshot>);
+pub struct LexicalSearcher {
+    snapshot: Arc<Snapshot>,
+    time_limit: TimeLimit,
+    /// Vectors of texts that this search looks for.
+    embedded: Option<Arc<EmbeddedTexts>>,
+}
 
 #[derive(Clone)]
 struct Snapshot {
@@ -111,32 +121,52 @@ impl LexicalSearcher {
             .collect();
         let by_id = searcher.segment_readers().iter().zip(&segments);
         let columns = Arc::new(by_id.map(|(reader, view)| (reader.segment_id(), view.columns.clone())).collect());
-        Ok(Self(Arc::new(Snapshot { searcher, fields, segments, columns, statistics, index: None })))
+        let snapshot = Snapshot { searcher, fields, segments, columns, statistics, index: None };
+        Ok(Self { snapshot: Arc::new(snapshot), time_limit: TimeLimit::default(), embedded: None })
     }
 
     /// The same view with the vectors and sources of its documents, for queries that need them.
     #[must_use]
     pub fn with_index(self, index: crate::index::Snapshot) -> Self {
-        Self(Arc::new(Snapshot { index: Some(index), ..self.0.as_ref().clone() }))
+        let snapshot = Snapshot { index: Some(index), ..self.snapshot.as_ref().clone() };
+        Self { snapshot: Arc::new(snapshot), ..self }
+    }
+
+    /// The same view for one search, which ends when the time is up: queries then find what was seen until then, and
+    /// [`TimeLimit::was_noticed`] says that something was left out.
+    #[must_use]
+    pub fn with_time_limit(&self, time_limit: TimeLimit) -> Self {
+        Self { time_limit, ..self.clone() }
+    }
+
+    /// The same view for one search whose texts were embedded before.
+    #[must_use]
+    pub fn with_embedded(&self, texts: Arc<EmbeddedTexts>) -> Self {
+        Self { embedded: Some(texts), ..self.clone() }
+    }
+
+    /// Until when this view may be searched.
+    pub fn time_limit(&self) -> &TimeLimit {
+        &self.time_limit
     }
 
     fn index(&self) -> Option<&crate::index::Snapshot> {
-        self.0.index.as_ref()
+        self.snapshot.index.as_ref()
     }
 
     /// The snapshot that is searched.
     pub fn searcher(&self) -> &Searcher {
-        &self.0.searcher
+        &self.snapshot.searcher
     }
 
     /// The fields that queries may name.
     pub fn fields(&self) -> &FieldTable {
-        &self.0.fields
+        &self.snapshot.fields
     }
 
     /// The columns of a segment, by its number in the snapshot.
     pub fn columns(&self, segment_ord: u32) -> Option<&ColumnsReader> {
-        self.0.segments.get(segment_ord as usize).map(|segment| segment.columns.as_ref())
+        self.snapshot.segments.get(segment_ord as usize).map(|segment| segment.columns.as_ref())
     }
 
     /// The user's id of a document.
@@ -238,16 +268,41 @@ impl LexicalSearcher {
         segments
             .map(|reader| {
                 let mut found = BitSet::with_max_value(reader.max_doc());
-                prepared.for_each_doc(reader, &mut |docs| {
+                let mut insert = |docs: &[DocId]| {
                     for &doc in docs {
                         if !reader.is_deleted(doc) {
                             found.insert(doc);
                         }
                     }
-                })?;
+                };
+                if self.time_limit.applies() {
+                    self.for_each_doc_in_time(&prepared, reader, &mut insert)?;
+                } else {
+                    prepared.for_each_doc(reader, &mut insert)?;
+                }
                 Ok(found)
             })
             .collect()
+    }
+
+    /// As [`Prepared::for_each_doc`], until the time is up.
+    fn for_each_doc_in_time(
+        &self,
+        prepared: &Prepared,
+        reader: &SegmentReader,
+        callback: &mut dyn FnMut(&[DocId]),
+    ) -> Result<()> {
+        let mut scorer = prepared.scorer(reader)?;
+        let mut buffer = [0; COLLECT_BLOCK_BUFFER_LEN];
+        let mut blocks = 0_usize;
+        loop {
+            let filled = scorer.fill_buffer(&mut buffer);
+            callback(buffer.get(..filled).unwrap_or_default());
+            blocks += 1;
+            if filled < buffer.len() || (blocks.is_multiple_of(BLOCKS_A_LOOK) && self.time_limit.is_up()) {
+                return prepared.check();
+            }
+        }
     }
 
     /// The number of documents that match; reads every posting.
@@ -296,8 +351,9 @@ impl LexicalSearcher {
             let params = change(own.params)?;
             Ok((*field, FieldStatistics::new(own.doc_count, own.sum_total_term_freq, params)))
         };
-        let statistics = self.0.statistics.iter().map(changed).collect::<Result<_>>()?;
-        Ok(Self(Arc::new(Snapshot { statistics, ..self.0.as_ref().clone() })))
+        let statistics = self.snapshot.statistics.iter().map(changed).collect::<Result<_>>()?;
+        let snapshot = Snapshot { statistics, ..self.snapshot.as_ref().clone() };
+        Ok(Self { snapshot: Arc::new(snapshot), ..self.clone() })
     }
 
     /// Gets a query ready to run, segment by segment.
@@ -306,7 +362,12 @@ impl LexicalSearcher {
     /// As [`LexicalSearcher::top`].
     pub fn prepare(&self, query: &Query, scoring: Scoring) -> Result<Prepared> {
         let faults = Faults::default();
-        let compiled = Compiler::new(self, faults.clone()).compile(query, 1.0)?;
+        let compiler = Compiler::new(self, faults.clone());
+        let mut compiled = compiler.compile(query, 1.0)?;
+        if compiler.has_expanded.get() && self.time_limit.was_noticed() {
+            // With a part of its terms it would be another query (under `must_not`, one that finds more).
+            compiled = Box::new(EmptyQuery);
+        }
         let enabled = match scoring {
             Scoring::Enabled => EnableScoring::enabled_from_searcher(self.searcher()),
             Scoring::Disabled => EnableScoring::disabled_from_searcher(self.searcher()),
@@ -321,15 +382,15 @@ impl LexicalSearcher {
 
     /// The field of this name.
     fn field(&self, name: &str) -> Result<Cow<'_, LexicalField>> {
-        self.0.fields.find(name).ok_or_else(|| {
-            let known: Vec<&str> = self.0.fields.iter().map(|(name, _)| name).collect();
+        self.snapshot.fields.find(name).ok_or_else(|| {
+            let known: Vec<&str> = self.snapshot.fields.iter().map(|(name, _)| name).collect();
             Error::not_found(format!("is not a searchable field of this index (known: {})", known.join(", ")))
                 .in_field(name)
         })
     }
 
     fn statistics(&self, field: Field) -> Result<&FieldStatistics> {
-        self.0.statistics.get(&field).ok_or_else(|| {
+        self.snapshot.statistics.get(&field).ok_or_else(|| {
             Error::invalid_input("is not indexed; set \"index\": true in the mapping to search it")
                 .in_field(self.searcher().schema().get_field_name(field))
         })
@@ -338,7 +399,7 @@ impl LexicalSearcher {
     /// In how many documents a term is, deleted ones included.
     fn doc_freq(&self, term: &Term) -> Result<u64> {
         let mut doc_freq = 0;
-        for segment in &self.0.segments {
+        for segment in &self.snapshot.segments {
             if let Some(inverted) = segment.inverted.get(&term.field()) {
                 doc_freq += u64::from(inverted.doc_freq(term)?);
             }

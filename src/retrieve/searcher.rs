@@ -1,13 +1,14 @@
 //! A snapshot as the legs search it.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::DocLocator;
-use super::lexical::LexicalSearcher;
+use super::lexical::{EmbeddedTexts, LexicalSearcher};
 use crate::error::Result;
-use crate::index::{Index, Snapshot};
+use crate::index::{Index, Snapshot, TimeLimit};
 use crate::plan::{DenseField, PlanContext};
 use crate::schema::flatten::FieldKind;
 
@@ -37,6 +38,18 @@ impl Searcher {
         let lexical =
             LexicalSearcher::open(snapshot.searcher().clone(), snapshot.table().clone())?.with_index(snapshot.clone());
         Ok(Self { snapshot, lexical })
+    }
+
+    /// The same snapshot for one search, which ends when the time is up ([`LexicalSearcher::with_time_limit`]).
+    #[must_use]
+    pub fn with_time_limit(&self, time_limit: TimeLimit) -> Self {
+        Self { snapshot: self.snapshot.clone(), lexical: self.lexical.with_time_limit(time_limit) }
+    }
+
+    /// The same snapshot for one search whose texts were embedded before ([`LexicalSearcher::with_embedded`]).
+    #[must_use]
+    pub fn with_embedded(&self, texts: Arc<EmbeddedTexts>) -> Self {
+        Self { snapshot: self.snapshot.clone(), lexical: self.lexical.with_embedded(texts) }
     }
 
     /// The lexical view.

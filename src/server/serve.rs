@@ -9,13 +9,19 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
+use tokio::time::MissedTickBehavior;
 
 use super::app::app;
+use super::es;
+use super::memory;
 use super::state::AppState;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What an answer under way may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// How often what has expired is looked for.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Certificate and key, as PEM files.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +100,7 @@ pub async fn serve(
         tracing::info!("stopping: no new connections");
         stopping.graceful_shutdown(Some(GRACE));
     });
+    let expiring = tokio::spawn(expire(state.clone()));
     let service = app(state.clone()).into_make_service();
     let header_timeout = state.limits.header_timeout;
     let max_buf_size = state.limits.max_header_bytes + state.limits.max_uri_bytes;
@@ -114,6 +121,7 @@ pub async fn serve(
         }
         None => run!(axum_server::from_tcp(listener.socket).map(|server| server.acceptor(plain)))?,
     }
+    expiring.abort();
     let closing = state.clone();
     state
         .manage(move || Ok(closing.catalog.close()?))
@@ -121,4 +129,22 @@ pub async fn serve(
         .map_err(|error| Error::new(ErrorKind::Io, error.reason))?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Gives back what has expired, by the clock, and free memory once the server has become quiet.
+async fn expire(state: Arc<AppState>) {
+    let mut ticks = tokio::time::interval(EXPIRY_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut last, mut has_free) = (0, false);
+    loop {
+        ticks.tick().await;
+        has_free |= es::drop_expired(&state);
+        let (done, is_idle) = state.pools.progress();
+        has_free |= done != last;
+        if has_free && is_idle && done == last {
+            has_free = false;
+            tokio::task::spawn_blocking(memory::give_back);
+        }
+        last = done;
+    }
 }

@@ -1,4 +1,4 @@
-//! Pools of threads for what blocks: searches, writes, inference, management and forced merges each have their own.
+//! Pools of threads for what blocks: searches, writes, queries' embeddings, re-ranking, management and forced merges each have their own.
 //!
 //! A slow re-ranking fills the threads of inference and delays no keyword query. A pool has a bound on the threads and one on the
 //! work that waits; what comes beyond is refused at once (`es_rejected_execution_exception`, status 429). Threads start when work comes,
@@ -22,7 +22,9 @@ pub struct Pools {
     pub search: Pool,
     /// Writes; most of them wait for the disk, so there are more threads than cores.
     pub write: Pool,
-    /// Embedding and re-ranking.
+    /// Embedding what searches look for, before they begin.
+    pub embed: Pool,
+    /// Re-ranking, and what the inference API asks.
     pub infer: Pool,
     /// Creating indices, mappings, refreshes, statistics.
     pub manage: Pool,
@@ -37,6 +39,7 @@ impl Pools {
         Self {
             search: Pool::new("search", limits.max_concurrent_searches, limits.max_queued_searches),
             write: Pool::new("write", (cores * 4).clamp(8, 64), 10_000),
+            embed: Pool::new("embed", cores.max(2), limits.max_queued_searches),
             // A model's session uses every core by itself.
             infer: Pool::new("infer", 2, 1_000),
             manage: Pool::new("manage", 4, 1_000),
@@ -44,9 +47,16 @@ impl Pools {
         }
     }
 
+    /// The work that was done, all together, and whether none is under way or waits.
+    pub(super) fn progress(&self) -> (u64, bool) {
+        let stats = self.all().map(Pool::stats);
+        let done = stats.iter().map(|stats| stats.completed).sum();
+        (done, stats.iter().all(|stats| stats.active == 0 && stats.queued == 0))
+    }
+
     /// Each pool.
-    pub fn all(&self) -> [&Pool; 5] {
-        [&self.search, &self.write, &self.infer, &self.manage, &self.merge]
+    pub fn all(&self) -> [&Pool; 6] {
+        [&self.search, &self.write, &self.embed, &self.infer, &self.manage, &self.merge]
     }
 }
 

@@ -32,6 +32,7 @@ use self::file::{CatalogFile, IndexRecord};
 use super::Shard;
 use super::auto_id;
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::Index;
 use crate::models::Models;
 use crate::schema::IndexDefinition;
 
@@ -197,6 +198,9 @@ impl Catalog {
         aliases: BTreeMap<String, Alias>,
     ) -> CatalogResult<Arc<IndexHandle>> {
         names::check_index(name)?;
+        check_is_new(&self.indices(), name)?;
+        // Other changes of the list do not wait for a model.
+        Index::load_models(definition, &self.models)?;
         let mut changing = self.changing();
         let now = self.indices();
         check_is_new(&now, name)?;
@@ -336,7 +340,10 @@ impl Catalog {
     fn remove_folder(&self, uuid: &str) {
         let folder = self.folder.join(INDICES).join(uuid);
         let doomed = self.folder.join(INDICES).join(format!("{uuid}{DELETED}"));
-        let removed = fs_err::rename(&folder, &doomed).and_then(|()| fs_err::remove_dir_all(&doomed));
+        // Under its new name on disk before the first file goes: what a loss of power leaves is then known to be deleted.
+        let removed = fs_err::rename(&folder, &doomed)
+            .and_then(|()| fs_err::File::open(self.folder.join(INDICES))?.sync_all())
+            .and_then(|()| fs_err::remove_dir_all(&doomed));
         if let Err(error) = removed {
             tracing::warn!(%error, "the folder of a deleted index stays until the next start");
         }

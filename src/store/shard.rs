@@ -129,7 +129,10 @@ impl Shard {
     /// As [`Index::create`].
     pub fn create(folder: &Path, definition: &IndexDefinition, models: Arc<Models>) -> Result<Self> {
         Index::create(folder.join(INDEX), definition, models.clone())?;
-        Self::open(folder, models)
+        let shard = Self::open(folder, models)?;
+        // The translog's folder, too, must be found after a loss of power.
+        fs_err::File::open(folder)?.sync_all()?;
+        Ok(shard)
     }
 
     /// Opens the shard in `folder` and replays what its last commit lacks.
@@ -347,6 +350,8 @@ impl Inner {
         let live = StoreSettings::of(&settings);
         self.index.put_settings(settings)?;
         self.settings.store(Arc::new(live));
+        // What was acknowledged before it was durable is not left behind by a stricter setting.
+        self.translog.sync(self.translog.position())?;
         // What a query takes from the settings comes with the next searcher.
         let _slot = self.feed_slot();
         self.publish(Arc::new(Searcher::open(&self.index)?));

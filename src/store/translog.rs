@@ -118,20 +118,20 @@ impl Translog {
             return Err(Error::corrupt(text).in_file(lost));
         }
         let mut older = VecDeque::new();
-        let mut empty = None;
         let num_files = files.len();
         let mut next = synced.generation + 1;
         for (place, (number, path)) in files.into_iter().enumerate() {
             let is_last = place + 1 == num_files;
-            next = next.max(number + 1);
             let scanned = recovery::scan(&path, number, is_last.then_some(synced), &mut replay)?;
             if scanned.torn > 0 {
                 tracing::warn!(file = %path.display(), at = scanned.end, bytes = scanned.torn, "cut the torn end of a translog");
             }
             if scanned.num_records == 0 && is_last {
-                empty = Some(path);
+                // Begun anew under the same number: a second crash leaves a last file that is torn again, never one before the last.
+                next = number;
                 continue;
             }
+            next = next.max(number + 1);
             let file = fs_err::OpenOptions::new().read(true).write(true).open(&path)?;
             if scanned.torn > 0 {
                 file.set_len(scanned.end)?;
@@ -148,9 +148,6 @@ impl Translog {
             });
         }
         let current = Arc::new(Generation::create(folder, next)?);
-        if let Some(empty) = empty {
-            fs_err::remove_file(empty)?;
-        }
         let log = Log {
             current,
             end: HEADER_LEN as u64,

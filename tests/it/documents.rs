@@ -274,7 +274,7 @@ fn a_bulk_request_does_what_it_can() {
     );
     assert_eq!(answer["items"].as_array().unwrap().len(), 10);
     check(&server, ("GET", "/books,other/_count", NONE), 200, &[("/count", json!(2))]);
-    // A malformed action line refuses a request that fits into one batch as a whole.
+    // A malformed action line refuses a request as a whole.
     let malformed = json!("{\"index\":{\"_id\":\"x\"}}\n{}\n{\"colour\":{}}\n");
     check(&server, ("POST", "/books/_bulk", malformed), 400, &[("/error/type", json!("illegal_argument_exception"))]);
     check(&server, ("GET", "/books/_doc/x", NONE), 404, &[]);
@@ -285,6 +285,43 @@ fn a_bulk_request_does_what_it_can() {
     let filtered = "/many/_bulk?filter_path=errors,items.*.error&refresh=true";
     check(&server, ("POST", filtered, json!(many)), 200, &[("", json!({"errors": false}))]);
     check(&server, ("GET", "/many/_count", NONE), 200, &[("/count", json!(12_000))]);
+}
+
+#[test]
+fn a_malformed_line_leaves_nothing_done_or_says_how_much() {
+    let server = ServerProcess::start();
+    let text = "x".repeat(9_000);
+    let lines = |docs: usize| -> String {
+        let docs: String =
+            (0..docs).map(|id| format!("{{\"index\":{{\"_id\":\"{id}\"}}}}\n{{\"t\":\"{text}\"}}\n")).collect();
+        docs + "{\"colour\":{}}\n"
+    };
+    // Several batches, but read to their end before the first is written.
+    let malformed = [("/error/type", json!("illegal_argument_exception")), ("/error/items_done", NONE)];
+    check(&server, ("POST", "/some/_bulk", json!(lines(300))), 400, &malformed);
+    check(&server, ("HEAD", "/some", NONE), 404, &[]);
+    let packed = gzipped(lines(300).as_bytes());
+    let request = ureq::http::Request::builder()
+        .method("POST")
+        .uri(format!("{}/some/_bulk", server.url()))
+        .header("content-type", "application/x-ndjson")
+        .header("content-encoding", "gzip");
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    assert_eq!(agent.run(request.body(packed).unwrap()).unwrap().status(), 400);
+    check(&server, ("HEAD", "/some", NONE), 404, &[]);
+    // More than is held at once: what came before is done, and the error says so.
+    let answer = check(&server, ("POST", "/many/_bulk", json!(lines(1_200))), 400, &malformed[..1]);
+    let done = answer["error"]["items_done"].as_u64().unwrap();
+    assert!(done > 0 && done <= 1_200, "{answer}");
+    server.ok("POST", "/many/_refresh", &NONE);
+    check(&server, ("GET", "/many/_count", NONE), 200, &[("/count", json!(done))]);
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
 }
 
 #[test]

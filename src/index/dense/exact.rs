@@ -15,12 +15,15 @@ use super::distance::{Kernels, kernels};
 use super::field::{Coarse, FieldVectors};
 use super::params::Similarity;
 use super::quantize::PreparedQuery;
+use crate::index::TimeLimit;
 
 /// Scans that read at least this many bytes are split over threads. Two threads took about as long as one for half of it
 /// (`benches/dense.rs`), and searches that come at once use the cores better whole. Tests split small scans, too.
 const PARALLEL_BYTES: usize = if cfg!(test) { 1 << 18 } else { 8 << 20 };
 /// Rows a call of the integer kernel, so that its results stay in the first-level cache.
 const BLOCK: usize = 64;
+/// Blocks between two looks at the clock: well under a millisecond.
+const BLOCKS_A_LOOK: usize = if cfg!(test) { 1 } else { 64 };
 /// Rows that are looked at more closely, or not, together.
 const CHUNK: usize = 16;
 
@@ -61,11 +64,17 @@ pub(crate) struct Work {
 }
 
 /// The `depth` documents with the largest keys, best first, ties by address; only keys of at least `least` are sought, up to
-/// rounding.
-pub(crate) fn search(tasks: &[Task<'_>], query: &PreparedQuery, depth: usize, least: f32) -> (Vec<Scored>, Work) {
+/// rounding. When the time is up, of the vectors that were looked at until then.
+pub(crate) fn search(
+    tasks: &[Task<'_>],
+    query: &PreparedQuery,
+    depth: usize,
+    least: f32,
+    time_limit: &TimeLimit,
+) -> (Vec<Scored>, Work) {
     let bytes: usize = tasks.iter().map(Task::num_bytes).sum();
     let num_pieces = if bytes < PARALLEL_BYTES { 1 } else { rayon::current_num_threads() };
-    search_in_pieces(tasks, query, depth, least, num_pieces)
+    search_in_pieces(tasks, query, depth, least, num_pieces, time_limit)
 }
 
 fn search_in_pieces(
@@ -74,11 +83,12 @@ fn search_in_pieces(
     depth: usize,
     least: f32,
     num_pieces: usize,
+    time_limit: &TimeLimit,
 ) -> (Vec<Scored>, Work) {
     let pieces = split(tasks, num_pieces);
     let scan = |piece: &Piece<'_>| {
         let mut scan = Scan::new(depth, least);
-        scan_piece(piece, query, &mut scan);
+        scan_piece(piece, query, &mut scan, time_limit);
         scan.finish()
     };
     let scans: Vec<Scan> =
@@ -199,12 +209,17 @@ impl Task<'_> {
     }
 }
 
-fn scan_piece(piece: &Piece<'_>, query: &PreparedQuery, scan: &mut Scan) {
+fn scan_piece(piece: &Piece<'_>, query: &PreparedQuery, scan: &mut Scan, time_limit: &TimeLimit) {
+    let mut num_blocks = 0_usize;
+    let mut is_up = || {
+        num_blocks += 1;
+        num_blocks.is_multiple_of(BLOCKS_A_LOOK) && time_limit.is_up()
+    };
     let block = BlockScan { field: piece.task.field, query, kernels: kernels() };
     match &piece.task.allowed {
         Allowed::Alive(alive) => {
             let mut start = piece.range.start;
-            while start < piece.range.end {
+            while start < piece.range.end && !is_up() {
                 let end = (start + BLOCK).min(piece.range.end);
                 block.run(start..end, *alive, scan);
                 start = end;
@@ -212,7 +227,9 @@ fn scan_piece(piece: &Piece<'_>, query: &PreparedQuery, scan: &mut Scan) {
         }
         Allowed::Listed(ordinals) => {
             let mut rest = &ordinals[piece.range.clone()];
-            while let Some(&first) = rest.first() {
+            while let Some(&first) = rest.first()
+                && !is_up()
+            {
                 let run = rest.iter().zip(first..).take(BLOCK).take_while(|(ordinal, next)| *ordinal == next).count();
                 block.run(first as usize..first as usize + run, None, scan);
                 rest = &rest[run..];
@@ -432,11 +449,11 @@ mod tests {
                 .collect();
             let field = field(docs.clone(), &vectors, quantized);
             let task = |allowed| [Task { segment_ord: 4, field: &field, allowed }];
-            let (got, _) = search_in_pieces(&task(Allowed::Alive(None)), &query, depth, f32::NEG_INFINITY, num_pieces);
+            let (got, _) = search_in_pieces(&task(Allowed::Alive(None)), &query, depth, f32::NEG_INFINITY, num_pieces, &TimeLimit::default());
             prop_assert_eq!(got, best(all.clone(), depth));
             let listed: Vec<u32> = (0u32..).take(docs.len()).filter(odd).collect();
             let tasks = task(Allowed::Listed(listed));
-            let (got, _) = search_in_pieces(&tasks, &query, depth, f32::NEG_INFINITY, num_pieces);
+            let (got, _) = search_in_pieces(&tasks, &query, depth, f32::NEG_INFINITY, num_pieces, &TimeLimit::default());
             prop_assert_eq!(got, best(all.into_iter().filter(|scored| odd(&scored.ordinal)).collect(), depth));
         }
     }

@@ -21,6 +21,7 @@ use super::quantize::PreparedQuery;
 use super::value::{check_vector, normalize};
 use crate::document::PassageSpan;
 use crate::error::{Error, Result};
+use crate::index::TimeLimit;
 
 /// The least breadth of a graph walk: below, recall suffers more than time is won.
 const MIN_CANDIDATES: usize = 64;
@@ -124,12 +125,23 @@ pub struct DenseQuery<'a> {
     pub min_similarity: Option<f32>,
     /// Walk graphs, or not.
     pub mode: DenseMode,
+    /// When it is up, the search ends with the closest that it has seen; `None` has no limit.
+    pub time_limit: Option<&'a TimeLimit>,
 }
 
 impl<'a> DenseQuery<'a> {
     /// The `depth` closest documents, without filter.
     pub fn new(field: &'a str, vector: &'a [f32], depth: usize) -> Self {
-        Self { field, vector, depth, num_candidates: None, filter: None, min_similarity: None, mode: DenseMode::Auto }
+        Self {
+            field,
+            vector,
+            depth,
+            num_candidates: None,
+            filter: None,
+            min_similarity: None,
+            mode: DenseMode::Auto,
+            time_limit: None,
+        }
     }
 }
 
@@ -214,7 +226,9 @@ impl DenseReader {
         }
         let least = query.min_similarity.map_or(f32::NEG_INFINITY, |least| loosened(params.similarity, least));
         let (walks, tasks) = self.divide(query);
-        let walked = run(&walks, |walk| walk.run(&prepared, query))?;
+        let no_limit = TimeLimit::default();
+        let time_limit = query.time_limit.unwrap_or(&no_limit);
+        let walked = run(&walks, |walk| walk.run(&prepared, query, time_limit))?;
 
         let mut scans = tasks;
         let mut cost = DenseCost::default();
@@ -231,7 +245,7 @@ impl DenseReader {
             }
         }
         cost.segments_scanned = u32::try_from(scans.len()).unwrap_or(u32::MAX);
-        let (found, work) = exact::search(&scans, &prepared, query.depth, least);
+        let (found, work) = exact::search(&scans, &prepared, query.depth, least, time_limit);
         cost.vectors_scored += work.scored;
         cost.vectors_rescored += work.rescored;
         if scored.is_empty() {
@@ -431,14 +445,14 @@ impl<'a> GraphSearch<'a> {
     }
 
     /// Walks wider and wider until there are `depth` documents; several vectors may belong to one.
-    fn run(&self, query: &PreparedQuery, asked: &DenseQuery<'_>) -> Result<Outcome> {
+    fn run(&self, query: &PreparedQuery, asked: &DenseQuery<'_>, time_limit: &TimeLimit) -> Result<Outcome> {
         let mut outcome = Outcome { scored: None, work: Work::default() };
         let Some(graph) = &self.field.graph else { return Ok(outcome) };
         let vectors = &self.field.vectors;
         let restricted = self.filter.is_some() || self.reader.alive_bitset().is_some();
         let allow = |ordinal| self.allows(ordinal);
         let mut count = breadth(asked);
-        while count.saturating_mul(4) <= vectors.len() {
+        while count.saturating_mul(4) <= vectors.len() && !time_limit.is_up() {
             let walk = graph.walk(query, count, restricted.then_some(&allow as &(dyn Fn(u32) -> bool + Sync)))?;
             outcome.work.scored += walk.scored;
             let docs = vectors.docs();
@@ -478,7 +492,7 @@ impl<'a> GraphSearch<'a> {
         #[expect(clippy::cast_possible_truncation, reason = "ordinals are u32 on disk")]
         let listed = found.iter().flat_map(|&doc| vectors.ordinals(doc)).map(|ordinal| ordinal as u32).collect();
         let task = Task { segment_ord: self.segment_ord, field: vectors, allowed: Allowed::Listed(listed) };
-        let (scored, more) = exact::search(&[task], query, depth, f32::NEG_INFINITY);
+        let (scored, more) = exact::search(&[task], query, depth, f32::NEG_INFINITY, &TimeLimit::default());
         work.scored += more.scored;
         work.rescored += more.rescored;
         scored

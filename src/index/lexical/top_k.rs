@@ -10,9 +10,12 @@ use tantivy::{DocAddress, DocId, TERMINATED};
 
 use super::bm25::{self, LENGTH_WITHOUT_NORMS};
 use super::collector::Collector;
+use crate::index::TimeLimit;
 
 /// Documents read at a time: the accumulator's 16 KiB stay in the first-level cache.
 const WINDOW: u32 = 2048;
+/// Windows between two looks at the clock.
+const WINDOWS_A_LOOK: u32 = if cfg!(test) { 1 } else { 16 };
 /// Postings of a block, fixed by Tantivy's format.
 const BLOCK: usize = 128;
 /// Looking up a document in a posting list costs about as much as adding this many postings in order.
@@ -178,25 +181,42 @@ impl<'a> UnionTerm<'a> {
 
 /// Finds the best `depth` documents that match at least `minimum_should_match` clauses (0 and 1 both mean any).
 ///
-/// Ordered by score descending, then by address. With more than one clause required, at most 64 clauses can be told apart.
+/// Ordered by score descending, then by address. With more than one clause required, at most 64 clauses can be told apart. When the time
+/// is up, the best of what was read until then.
 pub fn top_k<'a>(
     segments: impl IntoIterator<Item = UnionSegment<'a>>,
     depth: usize,
     minimum_should_match: u32,
+    time_limit: &TimeLimit,
 ) -> Vec<ScoredDoc> {
     let mut collector = Collector::new(depth);
+    let mut clock = Clock { time_limit, num_windows: 0 };
     let mut scratch = Scratch::default();
     for mut segment in segments {
         segment.terms.retain(|term| term.doc_freq > 0);
         if minimum_should_match > 1 {
-            collect_counting(&mut segment, minimum_should_match, &mut scratch, &mut collector);
+            collect_counting(&mut segment, minimum_should_match, &mut scratch, &mut collector, &mut clock);
         } else if is_dense(&segment) {
-            collect_union::<true>(&mut segment, &mut scratch, &mut collector);
+            collect_union::<true>(&mut segment, &mut scratch, &mut collector, &mut clock);
         } else {
-            collect_union::<false>(&mut segment, &mut scratch, &mut collector);
+            collect_union::<false>(&mut segment, &mut scratch, &mut collector, &mut clock);
         }
     }
     collector.into_sorted()
+}
+
+/// Looks at the time now and then.
+struct Clock<'a> {
+    time_limit: &'a TimeLimit,
+    num_windows: u32,
+}
+
+impl Clock<'_> {
+    /// Whether the time is up; called once a window.
+    fn is_up(&mut self) -> bool {
+        self.num_windows = self.num_windows.wrapping_add(1);
+        self.num_windows.is_multiple_of(WINDOWS_A_LOOK) && self.time_limit.is_up()
+    }
 }
 
 /// Whether windows are full enough that looking at every sum beats remembering which were touched.
@@ -225,7 +245,12 @@ impl Default for Scratch {
 }
 
 /// `DENSE`: candidates are the sums above 0; else the touched bits.
-fn collect_union<const DENSE: bool>(segment: &mut UnionSegment<'_>, scratch: &mut Scratch, collector: &mut Collector) {
+fn collect_union<const DENSE: bool>(
+    segment: &mut UnionSegment<'_>,
+    scratch: &mut Scratch,
+    collector: &mut Collector,
+    clock: &mut Clock<'_>,
+) {
     segment.terms.sort_by(|left, right| left.weight.total_cmp(&right.weight));
     // bounds[i] is the most that the first i terms can give together.
     let mut bounds = vec![0.0_f64; segment.terms.len() + 1];
@@ -233,7 +258,7 @@ fn collect_union<const DENSE: bool>(segment: &mut UnionSegment<'_>, scratch: &mu
         bounds[idx + 1] = bounds[idx] + f64::from(term.weight);
     }
     let mut num_optional = 0;
-    loop {
+    while !clock.is_up() {
         while num_optional < segment.terms.len() && bounds[num_optional + 1] <= collector.threshold() {
             num_optional += 1;
         }
@@ -337,9 +362,10 @@ fn collect_counting(
     minimum_should_match: u32,
     scratch: &mut Scratch,
     collector: &mut Collector,
+    clock: &mut Clock<'_>,
 ) {
     scratch.clauses.resize(WINDOW as usize, 0);
-    loop {
+    while !clock.is_up() {
         let next_doc = segment.terms.iter().map(UnionTerm::next_doc).min().unwrap_or(TERMINATED);
         if next_doc >= segment.max_doc {
             return;

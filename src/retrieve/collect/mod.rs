@@ -17,8 +17,6 @@ pub mod sort;
 mod tests;
 mod top;
 
-use std::time::Instant;
-
 use tantivy::BitSet;
 
 use super::DocLocator;
@@ -50,8 +48,6 @@ pub struct CollectRequest<'a> {
     pub track_scores: bool,
     /// Stops after so many matches.
     pub terminate_after: Option<u64>,
-    /// Stops then, with what was found until then.
-    pub deadline: Option<Instant>,
     /// Whether the set of matches is wanted.
     pub keep_matching: bool,
     /// Whether the scores of all matches are wanted with it.
@@ -77,7 +73,6 @@ impl<'a> CollectRequest<'a> {
             track_total: TrackTotal::No,
             track_scores: false,
             terminate_after: None,
-            deadline: None,
             keep_matching: false,
             keep_scores: false,
             collapse: None,

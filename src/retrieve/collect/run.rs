@@ -1,7 +1,6 @@
 //! The loop over what matches.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use tantivy::{BitSet, COLLECT_BLOCK_BUFFER_LEN, DocAddress, DocId, SegmentReader, TERMINATED};
 
@@ -18,11 +17,13 @@ use crate::retrieve::{DocLocator, Searcher};
 
 /// How many documents are read between two looks at the clock.
 const TICK: u32 = 2048;
+/// The same in blocks.
+const BLOCKS_A_TICK: u32 = 64;
 
 /// Collects what a request asks for.
 ///
-/// Hits of equal keys or scores come in the order of the segments. A search that was stopped (`deadline`, `terminate_after`) says so
-/// and has what it saw until then.
+/// Hits of equal keys or scores come in the order of the segments. A search that was stopped (by the searcher's
+/// [`TimeLimit`](crate::index::TimeLimit), by `terminate_after`) says so and has what it saw until then.
 ///
 /// # Errors
 /// Those of the query ([`LexicalSearcher::top`](crate::retrieve::lexical::LexicalSearcher::top)); `InvalidInput` where `after` does
@@ -58,7 +59,6 @@ pub(super) fn count(
     query: &Query,
     post: Option<&[BitSet]>,
     track: TrackTotal,
-    deadline: Option<Instant>,
 ) -> Result<(Total, bool)> {
     let limit = track.limit();
     let mut found = 0_u64;
@@ -92,7 +92,7 @@ pub(super) fn count(
                 break;
             }
             ticks += 1;
-            if ticks.is_multiple_of(TICK) && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if ticks.is_multiple_of(BLOCKS_A_TICK) && searcher.lexical().time_limit().is_up() {
                 return Ok((Total { value: found, at_least: true }, true));
             }
         }
@@ -128,11 +128,15 @@ fn plain_words(
             group: None,
         })
         .collect();
-    let (total, timed_out) = if hits.len() < request.depth {
+    let timed_out = searcher.lexical().time_limit().was_noticed();
+    let (total, timed_out) = if timed_out {
+        let seen = Total { value: hits.len() as u64, at_least: true };
+        (seen.cut(request.track_total), true)
+    } else if hits.len() < request.depth {
         let total = Total { value: hits.len() as u64, at_least: false };
         (total.cut(request.track_total), false)
     } else {
-        count(searcher, request.query, post, request.track_total, request.deadline)?
+        count(searcher, request.query, post, request.track_total)?
     };
     let max_score = hits.first().and_then(|hit| hit.score);
     Ok(Some(Collected { hits, total, max_score, timed_out, ..Collected::default() }))
@@ -381,11 +385,12 @@ impl<'a> Run<'a> {
         let mut scorer = weight.scorer(reader)?;
         let mut doc = scorer.doc();
         let mut until_tick = TICK;
+        let time_limit = self.searcher.lexical().time_limit();
         while doc != TERMINATED {
             until_tick -= 1;
             if until_tick == 0 {
                 until_tick = TICK;
-                if request.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                if time_limit.is_up() {
                     self.timed_out = true;
                     return Ok(());
                 }
@@ -565,16 +570,17 @@ impl<'a> Run<'a> {
         };
         let by_score = request.sort.is_empty();
         let max_score = if by_score { hits.first().and_then(|hit| hit.score) } else { self.max_score };
+        let timed_out = self.timed_out || self.searcher.lexical().time_limit().was_noticed();
         let total = match self.known_total {
             Some(total) => Total { value: total, at_least: false },
-            None => Total { value: self.found, at_least: self.saturated || self.timed_out },
+            None => Total { value: self.found, at_least: self.saturated || timed_out },
         };
         let total = total.cut(request.track_total);
         Ok(Collected {
             hits,
             total,
             max_score,
-            timed_out: self.timed_out,
+            timed_out,
             terminated_early: self.terminated_early,
             matching: self.matching,
             scores: self.scores,

@@ -7,12 +7,13 @@
 pub(super) mod expression;
 pub(super) mod regexp;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use tantivy_fst::Automaton;
 
 use self::expression::{Arena, NodeId};
 use crate::error::{Error, Result};
+use crate::index::TimeLimit;
 use crate::retrieve::query::{PatternQuery, RegexpQuery};
 
 /// The most states of an expression where a query does not say.
@@ -192,6 +193,48 @@ impl Automaton for &Matcher {
             return State { node: state.node, partial, missing };
         }
         State { node: self.arena.borrow_mut().derivative(state.node, partial), partial: 0, missing: 0 }
+    }
+}
+
+/// Steps of an automaton between two looks at the clock.
+const STEPS_A_LOOK: u32 = 512;
+
+/// An automaton whose walk over a dictionary ends when the time is up. A walk that finds nothing gives no other chance to stop it.
+pub(super) struct Watched<'a, A> {
+    inner: A,
+    time_limit: &'a TimeLimit,
+    num_steps: Cell<u32>,
+}
+
+impl<'a, A> Watched<'a, A> {
+    pub(super) fn new(inner: A, time_limit: &'a TimeLimit) -> Self {
+        Self { inner, time_limit, num_steps: Cell::new(0) }
+    }
+
+    fn is_up(&self) -> bool {
+        let steps = self.num_steps.get();
+        self.num_steps.set(steps.wrapping_add(1));
+        self.time_limit.was_noticed() || (steps.is_multiple_of(STEPS_A_LOOK) && self.time_limit.is_up())
+    }
+}
+
+impl<A: Automaton> Automaton for Watched<'_, A> {
+    type State = A::State;
+
+    fn start(&self) -> A::State {
+        self.inner.start()
+    }
+
+    fn is_match(&self, state: &A::State) -> bool {
+        self.inner.is_match(state)
+    }
+
+    fn can_match(&self, state: &A::State) -> bool {
+        self.inner.can_match(state) && !self.is_up()
+    }
+
+    fn accept(&self, state: &A::State, byte: u8) -> A::State {
+        self.inner.accept(state, byte)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A query tree to a tree of Tantivy queries whose leaves score by our BM25.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub(super) struct Compiler<'a> {
     pub(super) faults: Faults,
     /// The nested objects that the part is about that is being compiled; `None` for whole documents.
     pub(super) scope: RefCell<Option<String>>,
+    /// Whether anything was expanded over the dictionary of terms.
+    pub(super) has_expanded: Cell<bool>,
 }
 
 type Boxed = Box<dyn TantivyQuery>;
@@ -55,7 +57,7 @@ impl Compiler<'_> {
 
     /// * `faults`: where scorers say what went wrong.
     pub(super) fn new(searcher: &LexicalSearcher, faults: Faults) -> Compiler<'_> {
-        Compiler { searcher, faults, scope: RefCell::new(None) }
+        Compiler { searcher, faults, scope: RefCell::new(None), has_expanded: Cell::new(false) }
     }
 
     /// A query without the documents that it is not about, so that no function has to score them.
@@ -193,7 +195,7 @@ impl Compiler<'_> {
     pub(super) fn norms(&self, field: &LexicalField) -> Result<Norms> {
         let inverses = self.searcher.statistics(field.field)?.norm_inverses.clone();
         let (has_lengths, has_frequencies) = (field.has_norms(), field.has_frequencies());
-        Ok(Norms { inverses, columns: self.searcher.0.columns.clone(), has_lengths, has_frequencies })
+        Ok(Norms { inverses, columns: self.searcher.snapshot.columns.clone(), has_lengths, has_frequencies })
     }
 
     /// A value of a number, date or boolean field.
@@ -403,7 +405,7 @@ impl Compiler<'_> {
             fields,
             weight: statistics.weight(boost, statistics.idf(doc_freq)),
             inverses: statistics.norm_inverses.clone(),
-            columns: self.searcher.0.columns.clone(),
+            columns: self.searcher.snapshot.columns.clone(),
         }))
     }
 
@@ -502,7 +504,7 @@ impl Compiler<'_> {
             Some(ScoreFunction::Random(random)) => {
                 let source = match random.field.as_deref() {
                     None => RandomSource::Place(Arc::new(self.searcher.doc_bases())),
-                    Some("_id") => RandomSource::Id(self.searcher.0.columns.clone()),
+                    Some("_id") => RandomSource::Id(self.searcher.snapshot.columns.clone()),
                     Some("_seq_no") => {
                         RandomSource::Number(NumberField { name: "_seq_no".to_string(), kind: FieldKind::UnsignedLong })
                     }
@@ -581,7 +583,8 @@ impl Compiler<'_> {
             return Ok(constant(Box::new(query), boost));
         }
         let mut docs = HashMap::new();
-        for (reader, segment) in self.searcher.searcher().segment_readers().iter().zip(&self.searcher.0.segments) {
+        for (reader, segment) in self.searcher.searcher().segment_readers().iter().zip(&self.searcher.snapshot.segments)
+        {
             let mut found = BitSet::with_max_value(reader.max_doc());
             for doc in (0..reader.max_doc()).filter(|&doc| segment.columns.has_field(field.field, doc)) {
                 found.insert(doc);

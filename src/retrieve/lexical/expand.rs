@@ -7,6 +7,7 @@ use tantivy::Term;
 use tantivy_fst::Automaton;
 
 use super::LexicalSearcher;
+use super::automaton::Watched;
 use crate::error::Result;
 use crate::index::lexical::LexicalField;
 
@@ -66,9 +67,10 @@ impl LexicalSearcher {
         let prefix: String = word.chars().take(prefix_length).collect();
         let key = field.extra.key_prefix.as_deref().unwrap_or_default();
         let mut found: BTreeMap<Vec<u8>, (f32, u64)> = BTreeMap::new();
-        for segment in &self.0.segments {
+        for segment in &self.snapshot.segments {
             let Some(inverted) = segment.inverted.get(&field.field) else { continue };
-            let mut stream = inverted.terms().search(Near(&automaton, key.as_bytes())).into_stream()?;
+            let watched = Watched::new(Near(&automaton, key.as_bytes()), self.time_limit());
+            let mut stream = inverted.terms().search(watched).into_stream()?;
             while stream.advance() {
                 let Some(key) =
                     stream.key().strip_prefix(key.as_bytes()).filter(|key| key.starts_with(prefix.as_bytes()))
@@ -99,7 +101,7 @@ impl LexicalSearcher {
     pub(super) fn beginning_with(&self, field: &LexicalField, prefix: &str, limit: usize) -> Result<Vec<Term>> {
         let prefix = &format!("{}{prefix}", field.extra.key_prefix.as_deref().unwrap_or_default());
         let mut found = std::collections::BTreeSet::new();
-        for segment in &self.0.segments {
+        for segment in &self.snapshot.segments {
             let Some(inverted) = segment.inverted.get(&field.field) else { continue };
             let mut stream = inverted.terms().range().ge(prefix).into_stream()?;
             let mut count = 0;

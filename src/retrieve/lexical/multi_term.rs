@@ -9,7 +9,7 @@ use tantivy::{BitSet, Term};
 
 use super::LexicalSearcher;
 use super::automaton::regexp::too_complex;
-use super::automaton::{Matcher, Pattern};
+use super::automaton::{Matcher, Pattern, Watched};
 use super::compile::Compiler;
 use super::expand::Expansion;
 use super::term::{DocsLeaf, TermLeaf};
@@ -19,12 +19,15 @@ use crate::retrieve::query::{FuzzyQuery, Rewrite};
 
 /// The most terms of a query whose terms are scored one by one.
 const MAX_SCORED_TERMS: usize = 1024;
+/// Postings read between two looks at the clock.
+const POSTINGS_A_LOOK: u64 = 1 << 16;
 
 type Boxed = Box<dyn TantivyQuery>;
 
 impl Compiler<'_> {
     /// Terms of a field that a pattern matches.
     pub(super) fn pattern(&self, name: &str, pattern: &Pattern, rewrite: Rewrite, boost: f32) -> Result<Boxed> {
+        self.has_expanded.set(true);
         let field = &*self.searcher.field(name)?;
         if !field.has_terms() || !field.indexed {
             return Err(Error::invalid_input("is no text or keyword field, which patterns need").in_field(name));
@@ -41,11 +44,22 @@ impl Compiler<'_> {
     fn matching_docs(&self, name: &str, field: &LexicalField, pattern: &Pattern, score: f32) -> Result<Boxed> {
         let matcher = pattern.matcher();
         let mut docs = HashMap::new();
-        for (reader, segment) in self.searcher.searcher().segment_readers().iter().zip(&self.searcher.0.segments) {
+        let time_limit = self.searcher.time_limit();
+        let mut num_postings = 0_u64;
+        for (reader, segment) in self.searcher.searcher().segment_readers().iter().zip(&self.searcher.snapshot.segments)
+        {
             let Some(inverted) = segment.inverted.get(&field.field) else { continue };
             let mut found = BitSet::with_max_value(reader.max_doc());
-            let mut stream = inverted.terms().search(&matcher).ge(pattern.prefix.as_bytes()).into_stream()?;
+            let watched = Watched::new(&matcher, time_limit);
+            let mut stream = inverted.terms().search(watched).ge(pattern.prefix.as_bytes()).into_stream()?;
             while stream.advance() {
+                num_postings += u64::from(stream.value().doc_freq);
+                if num_postings >= POSTINGS_A_LOOK {
+                    num_postings = 0;
+                    if time_limit.is_up() {
+                        break;
+                    }
+                }
                 let mut postings =
                     inverted.read_block_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
                 loop {
@@ -67,6 +81,7 @@ impl Compiler<'_> {
 
     /// The terms near a word.
     pub(super) fn fuzzy(&self, query: &FuzzyQuery, boost: f32) -> Result<Boxed> {
+        self.has_expanded.set(true);
         let field = &*self.searcher.field(&query.field)?;
         if !field.has_terms() || !field.indexed {
             return Err(Error::invalid_input("is no text or keyword field, which fuzzy queries need")
@@ -145,9 +160,10 @@ impl LexicalSearcher {
     pub(super) fn matching_terms(&self, name: &str, field: &LexicalField, pattern: &Pattern) -> Result<Vec<Expansion>> {
         let matcher = pattern.matcher();
         let mut found: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-        for segment in &self.0.segments {
+        for segment in &self.snapshot.segments {
             let Some(inverted) = segment.inverted.get(&field.field) else { continue };
-            let mut stream = inverted.terms().search(&matcher).ge(pattern.prefix.as_bytes()).into_stream()?;
+            let watched = Watched::new(&matcher, self.time_limit());
+            let mut stream = inverted.terms().search(watched).ge(pattern.prefix.as_bytes()).into_stream()?;
             while stream.advance() {
                 *found.entry(stream.key().to_vec()).or_default() += u64::from(stream.value().doc_freq);
             }

@@ -73,7 +73,9 @@ impl LexicalSearcher {
         let accepts: Vec<_> =
             (0_u32..).zip(readers).map(|(segment_ord, reader)| self.accepts(segment_ord, reader, filter)).collect();
         let mut segments = Vec::with_capacity(readers.len());
-        for (((segment_ord, reader), view), accepts) in (0_u32..).zip(readers).zip(&self.0.segments).zip(&accepts) {
+        for (((segment_ord, reader), view), accepts) in
+            (0_u32..).zip(readers).zip(&self.snapshot.segments).zip(&accepts)
+        {
             let mut terms = Vec::with_capacity(plan.terms.len());
             for planned in &plan.terms {
                 let field = planned.term.field();
@@ -88,7 +90,7 @@ impl LexicalSearcher {
             }
             segments.push(UnionSegment { segment_ord, max_doc: reader.max_doc(), terms, accepts: accepts.as_ref() });
         }
-        Ok(top_k(segments, depth, plan.required))
+        Ok(top_k(segments, depth, plan.required, &self.time_limit))
     }
 }
 

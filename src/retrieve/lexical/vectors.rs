@@ -49,11 +49,14 @@ impl LexicalSearcher {
         let vector = match (&query.vector, &query.text) {
             (Some(vector), _) => vector.as_slice(),
             (None, Some(text)) => {
-                embedded = match &query.model {
-                    None => self.embed(&query.field, text)?,
-                    Some(model) => embed_with(index.models().bi_encoder(model)?.as_ref(), &query.field, text)?,
-                };
-                embedded.as_slice()
+                let wanted = TextToEmbed::new(query, text);
+                match self.embedded.as_ref().and_then(|embedded| embedded.0.get(&wanted)) {
+                    Some(vector) => vector.as_slice(),
+                    None => {
+                        embedded = self.embed_text(&wanted)?;
+                        embedded.as_slice()
+                    }
+                }
             }
             (None, None) => {
                 return Err(
@@ -83,13 +86,14 @@ impl LexicalSearcher {
                 filter: filter.as_deref(),
                 min_similarity,
                 mode: DenseMode::Auto,
+                time_limit: Some(self.time_limit()),
             })?;
             let hits = found.hits.iter().map(|hit| (hit.address.segment_ord, hit.address.doc_id, hit.score));
             if !query.whole_documents {
                 return Ok(ScoredDocs::new(hits.collect()));
             }
             let wholes = self.closest_objects(hits, query.k);
-            if wholes.len() >= query.k || found.hits.len() < depth {
+            if wholes.len() >= query.k || found.hits.len() < depth || self.time_limit().was_noticed() {
                 return Ok(ScoredDocs::new(wholes));
             }
             depth = depth.saturating_mul(2);
@@ -144,6 +148,29 @@ impl LexicalSearcher {
         embed_with(index.encoder(field)?.as_ref(), field, text)
     }
 
+    /// Embeds texts, each once.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::embed`].
+    pub fn embed_texts(&self, texts: &[TextToEmbed]) -> Result<EmbeddedTexts> {
+        let mut embedded = EmbeddedTexts::default();
+        for text in texts {
+            if !embedded.0.contains_key(text) {
+                embedded.0.insert(text.clone(), self.embed_text(text)?);
+            }
+        }
+        Ok(embedded)
+    }
+
+    fn embed_text(&self, wanted: &TextToEmbed) -> Result<Vec<f32>> {
+        let TextToEmbed { field, model, text } = wanted;
+        let index = self.index().ok_or_else(|| Error::unsupported("a vector query needs an index with vectors"))?;
+        match model {
+            None => self.embed(field, text),
+            Some(model) => embed_with(index.models().bi_encoder(model)?.as_ref(), field, text),
+        }
+    }
+
     /// The scored leaf of documents found before.
     pub(super) fn scored_docs_leaf(&self, found: &ScoredDocs, boost: f32) -> ScoredDocsLeaf {
         let mut docs: HashMap<SegmentId, Vec<(DocId, f32)>> = HashMap::new();
@@ -165,6 +192,35 @@ impl LexicalSearcher {
             };
             (0_u32..).zip(readers).map(roots).collect()
         })
+    }
+}
+
+/// A text that a vector query looks for, and what must embed it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TextToEmbed {
+    field: String,
+    /// `None` is the field's own.
+    model: Option<String>,
+    text: String,
+}
+
+/// Vectors of texts, made before the search that looks for them.
+#[derive(Debug, Default)]
+pub struct EmbeddedTexts(HashMap<TextToEmbed, Vec<f32>>);
+
+impl TextToEmbed {
+    fn new(query: &KnnQuery, text: &str) -> Self {
+        Self { field: query.field.clone(), model: query.model.clone(), text: text.to_string() }
+    }
+
+    /// Adds the texts of a tree to `found`.
+    pub fn gather(query: &mut Query, found: &mut Vec<Self>) {
+        if let Query::Knn(knn) = query
+            && let (None, Some(text)) = (&knn.vector, &knn.text)
+        {
+            found.push(Self::new(knn, text));
+        }
+        query.children_mut().into_iter().for_each(|child| Self::gather(child, found));
     }
 }
 

@@ -1,9 +1,9 @@
 //! `_bulk`: many writes in one request, done as they arrive.
 //!
-//! The body is never held as a whole: its bytes are gathered to a batch, the batch is read ([`parse`]) and written on a thread for writes,
-//! then the next is gathered. A body that fits into one batch is read to its end before anything is written, so a malformed line
-//! refuses all of it. In a longer one a malformed line is an error of the whole request as well, but what came before it is done, as in
-//! Elasticsearch since it streams.
+//! A body of up to 8 MiB is read to its end, and its action lines are checked, before anything is written: a malformed line refuses all of
+//! it, with nothing done. A longer body is never held as a whole: its bytes are gathered to a batch, the batch is read ([`parse`]) and
+//! written on a thread for writes, then the next is gathered. There a malformed line is an error of the whole request as well, but what
+//! came before it is done, as in Elasticsearch since it streams; the error says how many items that were (`items_done`).
 
 mod execute;
 pub mod parse;
@@ -33,6 +33,12 @@ use crate::server::state::AppState;
 const BATCH_BYTES: usize = 1 << 20;
 /// The same of a compressed body.
 const COMPRESSED_BATCH_BYTES: usize = 128 << 10;
+/// Compressed bytes are unpacked in pieces, so that little that means much is noticed in time.
+const GZIP_PIECE_BYTES: usize = 16 << 10;
+/// A body of at most so many bytes is checked as a whole before anything of it is written.
+const WHOLE_BYTES: usize = 8 << 20;
+/// The same of a compressed body.
+const COMPRESSED_WHOLE_BYTES: usize = 1 << 20;
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new()
@@ -70,11 +76,13 @@ async fn bulk(app: Arc<AppState>, index: Option<String>, params: Params, request
     params.finish()?;
     let mut upload = Upload::new(&app, &request)?;
     let mut session = Session {
-        parser: BulkParser::new(defaults),
+        parser: BulkParser::new(defaults.clone()),
+        check: Some(defaults),
         decoder: upload.is_compressed.then(|| MultiGzDecoder::new(Vec::new())),
         execution: Execution::new(refresh),
         num_bytes: 0,
         max_bytes: app.limits.max_body_bytes,
+        kept: None,
     };
     let mut body = request.into_body();
     loop {
@@ -104,6 +112,8 @@ struct Upload {
     gathered: BytesMut,
     held: Option<InFlight>,
     is_compressed: bool,
+    /// Whether nothing was handed on yet.
+    is_first: bool,
     num_bytes: usize,
     limit: usize,
     timeout: Duration,
@@ -126,14 +136,20 @@ impl Upload {
             }
         };
         let timeout = app.limits.body_timeout;
-        Ok(Self { gathered: BytesMut::new(), held: None, is_compressed, num_bytes: 0, limit, timeout })
+        Ok(Self { gathered: BytesMut::new(), held: None, is_compressed, is_first: true, num_bytes: 0, limit, timeout })
     }
 
     /// The next bytes, and whether they are the last.
     async fn batch(&mut self, app: &AppState, body: &mut axum::body::Body) -> EsResult<(BytesMut, bool)> {
-        let enough = if self.is_compressed { COMPRESSED_BATCH_BYTES } else { BATCH_BYTES };
+        let enough = match (self.is_first, self.is_compressed) {
+            (true, false) => WHOLE_BYTES,
+            (true, true) => COMPRESSED_WHOLE_BYTES,
+            (false, false) => BATCH_BYTES,
+            (false, true) => COMPRESSED_BATCH_BYTES,
+        };
         loop {
-            if self.gathered.len() >= enough {
+            if self.gathered.len() > enough {
+                self.is_first = false;
                 return Ok((self.gathered.split(), false));
             }
             let Ok(frame) = tokio::time::timeout(self.timeout, body.frame()).await else {
@@ -154,6 +170,10 @@ impl Upload {
     }
 }
 
+fn no_gzip(error: &std::io::Error) -> EsError {
+    EsError::illegal_argument(format!("the body is no gzip: {error}"))
+}
+
 fn too_large(limit: usize) -> EsError {
     EsError::new(
         413,
@@ -165,21 +185,67 @@ fn too_large(limit: usize) -> EsError {
 /// A request between its batches.
 struct Session {
     parser: BulkParser,
+    /// What a check of the whole body begins with; `None` once anything was written.
+    check: Option<BulkDefaults>,
     decoder: Option<MultiGzDecoder<Vec<u8>>>,
     execution: Execution,
     num_bytes: usize,
     max_bytes: usize,
+    /// What is kept between batches, counted as held.
+    kept: Option<InFlight>,
 }
 
 impl Session {
+    /// Writes the items that end in a batch.
+    ///
+    /// # Errors
+    /// What is wrong with the body; the items that were done before are told.
     fn take(&mut self, app: &AppState, batch: &[u8], is_over: bool) -> EsResult<()> {
+        if let Some(defaults) = self.check.take().filter(|_| is_over) {
+            self.check(defaults, batch)?;
+        }
+        self.write(app, batch, is_over).map_err(|error| match self.execution.num_items() {
+            0 => error,
+            done => error.with("items_done", done.into()),
+        })
+    }
+
+    /// Reads a whole body and writes nothing.
+    fn check(&self, defaults: BulkDefaults, body: &[u8]) -> EsResult<()> {
+        let mut parser = BulkParser::checking(defaults);
+        if self.decoder.is_none() {
+            parser.push(body)?;
+            return parser.finish();
+        }
+        let mut decoder = MultiGzDecoder::new(Vec::new());
+        let mut num_bytes = 0;
+        let mut push = |decoder: &mut MultiGzDecoder<Vec<u8>>| {
+            let bytes = std::mem::take(decoder.get_mut());
+            num_bytes += bytes.len();
+            if num_bytes > self.max_bytes { Err(too_large(self.max_bytes)) } else { parser.push(&bytes) }
+        };
+        for piece in body.chunks(GZIP_PIECE_BYTES) {
+            decoder.write_all(piece).map_err(|error| no_gzip(&error))?;
+            push(&mut decoder)?;
+        }
+        decoder.try_finish().map_err(|error| no_gzip(&error))?;
+        push(&mut decoder)?;
+        parser.finish()
+    }
+
+    fn write(&mut self, app: &AppState, batch: &[u8], is_over: bool) -> EsResult<()> {
         match &mut self.decoder {
-            None => self.parser.push(batch)?,
+            None => {
+                for piece in batch.chunks(BATCH_BYTES) {
+                    self.parser.push(piece)?;
+                    if self.parser.num_bytes() >= BATCH_BYTES {
+                        self.execution.run(app, self.parser.take())?;
+                    }
+                }
+            }
             Some(decoder) => {
-                let broken = |error: std::io::Error| EsError::illegal_argument(format!("the body is no gzip: {error}"));
-                // In pieces, so that little that means much is noticed in time.
-                for piece in batch.chunks(16 << 10) {
-                    decoder.write_all(piece).map_err(broken)?;
+                for piece in batch.chunks(GZIP_PIECE_BYTES) {
+                    decoder.write_all(piece).map_err(|error| no_gzip(&error))?;
                     let bytes = std::mem::take(decoder.get_mut());
                     self.num_bytes += bytes.len();
                     if self.num_bytes > self.max_bytes {
@@ -191,7 +257,7 @@ impl Session {
                     }
                 }
                 if is_over {
-                    decoder.try_finish().map_err(broken)?;
+                    decoder.try_finish().map_err(|error| no_gzip(&error))?;
                     let bytes = std::mem::take(decoder.get_mut());
                     self.parser.push(&bytes)?;
                 }
@@ -200,6 +266,12 @@ impl Session {
         if is_over {
             self.parser.finish()?;
         }
-        self.execution.run(app, self.parser.take())
+        self.execution.run(app, self.parser.take())?;
+        // A line that has not ended, and the answers, stay in memory with the request, so they count as its body does.
+        self.kept = None;
+        let num_bytes = self.parser.num_rest_bytes() + self.execution.num_bytes();
+        let counted = self.kept.insert(InFlight::new(app)).add(num_bytes);
+        // What is all done is answered.
+        if is_over { Ok(()) } else { counted }
     }
 }

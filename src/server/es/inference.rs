@@ -12,6 +12,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
+pub(super) use endpoints::check_model_name;
 pub use endpoints::{Endpoint, Endpoints, TaskType};
 
 use super::error::{EsError, EsResult};

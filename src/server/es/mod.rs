@@ -46,6 +46,7 @@ use super::state::AppState;
 pub use error::{EsError, EsResult};
 pub use request::{Body, Params};
 pub use response::EsResponse;
+pub(in crate::server) use search::drop_expired;
 
 /// Every route.
 pub(crate) fn routes() -> Router<Arc<AppState>> {

@@ -1,11 +1,13 @@
 //! The thread that refreshes, syncs and flushes by the clock. It starts with the first write and sleeps while there is nothing to do.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::settings::Durability;
 use super::{Inner, State};
+use crate::error::{Error, Result};
 
 /// Without a write for this long, the shard is flushed.
 const IDLE: Duration = Duration::from_secs(60);
@@ -133,24 +135,26 @@ fn run(inner: &Inner) {
         let now = Instant::now();
         let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
         let mut failed = false;
-        let mut attempt = |what: &str, done: crate::Result<()>| {
-            if let Err(error) = done {
+        let mut attempt = |what: &str, work: &dyn Fn() -> Result<()>| {
+            // A panic must not end the thread: nothing would be refreshed, synced or flushed any more.
+            let done = std::panic::catch_unwind(AssertUnwindSafe(work));
+            if let Err(error) = done.unwrap_or_else(|_| Err(Error::internal("it panicked"))) {
                 tracing::error!(%error, folder = %inner.folder.display(), "{what} failed");
                 failed = true;
             }
         };
         if is_due(due.sync) {
-            attempt("sync", inner.translog.sync(inner.translog.position()));
+            attempt("sync", &|| inner.translog.sync(inner.translog.position()));
             last_sync = Instant::now();
         }
         if is_due(due.refresh) || asked.refresh {
-            attempt("refresh", inner.refresh());
+            attempt("refresh", &|| inner.refresh());
         }
         if is_due(due.flush) {
-            attempt("flush", inner.flush());
+            attempt("flush", &|| inner.flush());
         }
         if is_due(due.rest) {
-            attempt("ending the writer", inner.rest());
+            attempt("ending the writer", &|| inner.rest());
         }
         if failed {
             not_before = Instant::now() + RETRY;

@@ -1,6 +1,7 @@
 //! Commits: what makes segments durable (flush) and visible (refresh), and what begins again after a failure (replay).
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,9 @@ use crate::store::translog::{Change, Record, Translog};
 
 /// So much of fed documents may wait for a commit. It bounds what stands in Tantivy's queue, which has a bound by number only.
 const MAX_FED_BYTES: usize = 48 << 20;
+/// The same of all indices of the process: with more, each that is fed commits its part, unless that is small.
+const MAX_ALL_FED_BYTES: usize = 256 << 20;
+const SMALL_PART_BYTES: usize = 4 << 20;
 /// So many documents are replayed, or so many bytes of them, as one batch.
 const REPLAY_DOCUMENTS: usize = 512;
 const REPLAY_BYTES: usize = 8 << 20;
@@ -33,12 +37,39 @@ const MAX_LISTENERS: usize = 1000;
 pub(super) struct FeedSlot {
     /// `None` while nothing was written for a long time, and after a failure.
     feed: Option<IndexFeed>,
-    /// About what was fed since the last commit.
-    fed_bytes: usize,
+    fed: Fed,
     /// Whether what was fed since the last commit is lost, so that the translog must give it again.
     is_broken: bool,
     /// Whether nothing will ever be written again.
     is_abandoned: bool,
+}
+
+/// About what was fed to an index since the last commit; counted over all indices as well.
+#[derive(Debug, Default)]
+struct Fed(usize);
+
+static ALL_FED_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+impl Fed {
+    fn add(&mut self, bytes: usize) {
+        self.0 += bytes;
+        ALL_FED_BYTES.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn clear(&mut self) {
+        ALL_FED_BYTES.fetch_sub(std::mem::take(&mut self.0), Ordering::Relaxed);
+    }
+
+    fn is_too_much(&self) -> bool {
+        let all = ALL_FED_BYTES.load(Ordering::Relaxed);
+        self.0 > MAX_FED_BYTES || (all > MAX_ALL_FED_BYTES && self.0 > SMALL_PART_BYTES)
+    }
+}
+
+impl Drop for Fed {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 /// What a commit says of itself.
@@ -59,7 +90,7 @@ impl FeedSlot {
     /// Ends Tantivy's writer; all must be committed.
     pub(super) fn close_feed(&mut self) {
         self.feed = None;
-        self.fed_bytes = 0;
+        self.fed.clear();
     }
 
     /// Ends Tantivy's writer for good.
@@ -72,7 +103,7 @@ impl FeedSlot {
     fn open(&mut self, index: &Index) -> Result<&mut IndexFeed> {
         if self.feed.is_none() {
             self.feed = Some(IndexFeed::open(index)?);
-            self.fed_bytes = 0;
+            self.fed.clear();
         }
         self.feed.as_mut().ok_or_else(|| Error::internal("the index has no writer"))
     }
@@ -144,7 +175,7 @@ impl Inner {
         }
         let fed = self.feed_all(&mut slot, queued);
         let fed = match fed {
-            Ok(()) if slot.fed_bytes > MAX_FED_BYTES => self.commit(&mut slot),
+            Ok(()) if slot.fed.is_too_much() => self.commit(&mut slot),
             other => other,
         };
         if let Err(error) = fed {
@@ -157,6 +188,8 @@ impl Inner {
         if slot.is_broken || queued.is_empty() {
             return Ok(());
         }
+        // A panic on the way must not look as if all had been fed: the next commit would say that it holds it.
+        slot.is_broken = true;
         let fed = (|| {
             let feed = slot.open(&self.index)?;
             let mut bytes = 0;
@@ -164,12 +197,12 @@ impl Inner {
                 feed.put(removed.as_ref(), added)?;
                 bytes += num_bytes;
             }
-            slot.fed_bytes += bytes;
+            slot.fed.add(bytes);
             Ok(())
         })();
-        if fed.is_err() {
-            slot.is_broken = true;
-            slot.close_feed();
+        match fed {
+            Ok(()) => slot.is_broken = false,
+            Err(_) => slot.close_feed(),
         }
         fed
     }
@@ -190,13 +223,15 @@ impl Inner {
         self.room.notify_all();
         let Some(seq_no) = seq_no else { return Ok(()) };
         self.feed_all(slot, queued)?;
+        // Until it is done: see `feed_all`.
+        slot.is_broken = true;
         let committed = slot.open(&self.index).and_then(|feed| feed.commit(&payload(seq_no)?));
-        slot.fed_bytes = 0;
+        slot.fed.clear();
         if let Err(error) = committed {
-            slot.is_broken = true;
             slot.close_feed();
             return Err(error);
         }
+        slot.is_broken = false;
         self.committed.store(Arc::new(Searcher::open(&self.index)?));
         let mut state = self.state();
         state.committed = Some(seq_no);
@@ -226,7 +261,7 @@ impl Inner {
         self.room.notify_all();
         drop(waiting);
         slot.feed = feed;
-        slot.fed_bytes = 0;
+        slot.fed.clear();
         slot.is_broken = false;
         tracing::info!(folder = %self.folder.display(), "the index takes documents again");
         Ok(())

@@ -361,3 +361,22 @@ fn a_required_routing_is_asked_for() {
     shard.write_one(routed).unwrap();
     assert!(shard.write_one(op("1", WriteAction::Delete)).is_err());
 }
+
+#[test]
+fn a_routing_that_cannot_be_kept_fails_its_own_write() {
+    let (_folder, shard) = still_shard();
+    let mut long = index("1", json!({}));
+    long.routing = Some("r".repeat(70_000));
+    let answers = shard.write(vec![long, index("2", json!({}))]);
+    assert!(answers[0].as_ref().unwrap_err().to_string().contains("70000 bytes"));
+    assert_eq!(summary(answers[1].as_ref().unwrap()), (WriteResult::Created, 1, 0));
+}
+
+#[test]
+fn new_settings_leave_nothing_unsynced_behind() {
+    let (_folder, shard) = new_shard(json!({"settings": {"index.translog.durability": "async"}}));
+    shard.write_one(index("1", json!({}))).unwrap();
+    assert!(shard.inner.translog.has_unsynced());
+    shard.put_settings(|settings| Ok(settings.clone())).unwrap();
+    assert!(!shard.inner.translog.has_unsynced());
+}

@@ -23,6 +23,10 @@ use crate::store::translog::{Change, Place, Position, Record};
 const MIN_PARALLEL: usize = 64;
 /// So much may wait for Tantivy's writer; who brings more waits.
 const MAX_QUEUE_BYTES: usize = 16 << 20;
+/// What a write takes beside its document: its place in the queue, in the live version map, among Tantivy's deletions.
+const WRITE_BYTES: usize = 256;
+/// The longest routing: a term of Lucene's.
+const MAX_ROUTING_BYTES: usize = 32_766;
 /// So long; then the write is refused.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
@@ -278,6 +282,9 @@ impl Inner {
                 refused.extend(lacking.map(|(place, plan)| (place, routing_missing(&plan.task.id))));
                 answer_refused(plans, std::mem::take(&mut refused), answers);
             }
+            let long = plans.iter().enumerate().filter_map(|(place, plan)| Some((place, routing_too_long(plan)?)));
+            refused.extend(long);
+            answer_refused(plans, std::mem::take(&mut refused), answers);
             let documents: Vec<(&DocumentId, &Map<String, Value>)> =
                 plans.iter().filter_map(|plan| plan.source.as_deref().map(|source| (&plan.task.id, source))).collect();
             let mut converted = preparation.convert(&documents).into_iter();
@@ -453,7 +460,7 @@ impl Inner {
             if let Some(document) = &mut prepared {
                 document.stamp(stamp.seq_no, stamp.version, task.op.routing.as_deref());
             }
-            let num_bytes = 64 + prepared.as_ref().map_or(0, PreparedDocument::num_bytes);
+            let num_bytes = WRITE_BYTES + prepared.as_ref().map_or(0, PreparedDocument::num_bytes);
             state.queue.push(Queued { removed: existed.then(|| task.id.clone()), added: prepared, num_bytes });
             let result = match (&source, existed) {
                 (Some(_), false) => WriteResult::Created,
@@ -533,6 +540,16 @@ fn stamp_in(searcher: &Searcher, id: &DocumentId) -> Result<Option<Stamp>> {
 fn routing_missing(id: &DocumentId) -> Error {
     let reason = format!("routing is required for document [{id}]");
     Error::invalid_input(reason.clone()).as_exception("routing_missing_exception", reason)
+}
+
+/// The error of a routing that no index can keep.
+fn routing_too_long(plan: &Plan) -> Option<Error> {
+    let bytes = plan.task.op.routing.as_ref()?.len();
+    (bytes > MAX_ROUTING_BYTES).then(|| {
+        let text =
+            format!("the routing of document [{}] has {bytes} bytes, more than {MAX_ROUTING_BYTES}", plan.task.id);
+        Error::invalid_input(text)
+    })
 }
 
 fn put(answers: &mut [Option<Answer>], place: usize, answer: Answer) {

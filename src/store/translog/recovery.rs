@@ -58,7 +58,7 @@ pub(super) fn scan(
     let mut scanned = Scanned::default();
     if !bytes.starts_with(&record::header(generation)) {
         // The file was made and nothing in it acknowledged: the machine stopped in between.
-        let is_torn = is_last && acknowledged == 0 && !holds_frame_after(&bytes, 0);
+        let is_torn = is_last && acknowledged <= HEADER_LEN as u64 && !holds_frame_after(&bytes, 0);
         if is_torn && (bytes.len() <= HEADER_LEN || bytes.iter().all(|byte| *byte == 0)) {
             scanned.torn = bytes.len() as u64;
             return Ok(scanned);

@@ -161,6 +161,25 @@ fn damage_in_a_closed_generation_is_never_a_tail() {
 }
 
 #[test]
+fn a_generation_that_was_hardly_begun_is_begun_again_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = reopen(folder.path()).unwrap();
+    log.append(&records(0..10)).unwrap();
+    log.roll().unwrap();
+    drop(log);
+    let files = recovery::generations(folder.path()).unwrap();
+    assert_eq!(files.len(), 2);
+    // The machine stops while the file is made, again and again.
+    for len in [0, 7, 24, 11] {
+        fs_err::OpenOptions::new().write(true).open(&files[1].1).unwrap().set_len(len).unwrap();
+        let (log, found) = reopen(folder.path()).unwrap();
+        assert_eq!(found, records(0..10), "{len} bytes");
+        drop(log);
+        assert_eq!(recovery::generations(folder.path()).unwrap(), files, "{len} bytes");
+    }
+}
+
+#[test]
 fn concurrent_writers_share_syncs_and_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (log, _) = reopen(folder.path()).unwrap();

@@ -28,6 +28,7 @@ pub(super) struct Execution {
     refresh: Refresh,
     /// The answers to the items, printed, with commas between.
     items: Vec<u8>,
+    num_items: usize,
     has_errors: bool,
     /// The shards that were written, by the uuids of their indices, with the last sequence number of each.
     touched: HashMap<String, (Arc<Shard>, u64)>,
@@ -44,7 +45,17 @@ struct Item {
 
 impl Execution {
     pub(super) fn new(refresh: Refresh) -> Self {
-        Self { refresh, items: Vec::new(), has_errors: false, touched: HashMap::new() }
+        Self { refresh, items: Vec::new(), num_items: 0, has_errors: false, touched: HashMap::new() }
+    }
+
+    /// How many items were answered.
+    pub(super) fn num_items(&self) -> usize {
+        self.num_items
+    }
+
+    /// The size of the answers.
+    pub(super) fn num_bytes(&self) -> usize {
+        self.items.len()
     }
 
     /// Writes items, those of one index in their order.
@@ -146,6 +157,7 @@ impl Execution {
         if !self.items.is_empty() {
             self.items.push(b',');
         }
+        self.num_items += 1;
         let printed = Map::from_iter([(item.kind.name().to_string(), Value::Object(body))]);
         serde_json::to_writer(&mut self.items, &printed)
             .map_err(|error| EsError::new(500, "exception", error.to_string()))

@@ -85,6 +85,8 @@ pub struct BulkParser {
     num_bytes: usize,
     any: bool,
     any_bytes: bool,
+    /// Only looks whether the lines can be read, and keeps none.
+    only_checks: bool,
 }
 
 impl BulkParser {
@@ -99,7 +101,13 @@ impl BulkParser {
             num_bytes: 0,
             any: false,
             any_bytes: false,
+            only_checks: false,
         }
+    }
+
+    /// One that only says whether a body can be read: it gives no items.
+    pub fn checking(defaults: BulkDefaults) -> Self {
+        Self { only_checks: true, ..Self::new(defaults) }
     }
 
     /// Reads the lines that end in `bytes`.
@@ -159,11 +167,19 @@ impl BulkParser {
         self.num_bytes
     }
 
+    /// The size of the line that has not ended.
+    pub fn num_rest_bytes(&self) -> usize {
+        self.rest.len()
+    }
+
     fn line(&mut self, line: &[u8]) -> EsResult<()> {
         let number = self.line;
         self.line += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if let Some(mut op) = self.pending.take() {
+            if self.only_checks {
+                return Ok(());
+            }
             self.num_bytes += line.len();
             op.source = line.to_vec();
             self.ops.push(op);
@@ -175,8 +191,10 @@ impl BulkParser {
         let op = self.action(line, number)?;
         self.any = true;
         if op.kind == BulkKind::Delete {
-            self.num_bytes += 64;
-            self.ops.push(op);
+            if !self.only_checks {
+                self.num_bytes += 64;
+                self.ops.push(op);
+            }
         } else {
             self.pending = Some(op);
         }

@@ -199,8 +199,10 @@ impl Endpoints {
                 format!("Inference endpoint [{id}] already exists"),
             ));
         }
-        named.insert(id.to_string(), endpoint.clone());
-        self.write(&named)?;
+        let mut changed = named.clone();
+        changed.insert(id.to_string(), endpoint.clone());
+        self.write(&changed)?;
+        *named = changed;
         app.models.add_alias(id, &endpoint.model);
         Ok(endpoint)
     }
@@ -238,10 +240,13 @@ impl Endpoints {
     /// `resource_not_found_exception` for a name that was not put.
     pub fn delete(&self, id: &str) -> EsResult<()> {
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        if named.remove(id).is_none() {
+        let mut changed = named.clone();
+        if changed.remove(id).is_none() {
             return Err(not_found(id));
         }
-        self.write(&named)
+        self.write(&changed)?;
+        *named = changed;
+        Ok(())
     }
 
     fn write(&self, named: &BTreeMap<String, Endpoint>) -> EsResult<()> {
@@ -300,9 +305,22 @@ fn public_name(model: &str) -> &str {
     }
 }
 
+/// Checks the name of a model in a search: one that is a folder's path is refused.
+///
+/// # Errors
+/// `illegal_argument_exception` naming the part of the request.
+pub(in crate::server::es) fn check_model_name(part: &str, name: &str) -> EsResult<()> {
+    // Names of Elastic's own endpoints begin with a dot.
+    let is_elastics = name.starts_with('.') && !name.contains(['/', '\\']);
+    if is_path(name) && !is_elastics {
+        return Err(EsError::illegal_argument(format!("[{part}] must be the name of a model, got [{name}]")));
+    }
+    Ok(())
+}
+
 /// Folders are for those who start the program, not for those who send requests.
 fn is_path(model: &str) -> bool {
-    model.starts_with(['/', '~', '.', '\\']) || model.contains("..")
+    model.starts_with(['/', '~', '.']) || model.contains('\\') || model.contains("..")
 }
 
 fn not_found(id: &str) -> EsError {

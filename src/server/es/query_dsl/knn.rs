@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
+use super::super::inference::check_model_name;
 use super::compound::queries;
 use super::context::QueryContext;
 use super::object::{self, Common};
@@ -106,7 +107,11 @@ fn read_builder(value: &Value) -> EsResult<(String, Option<String>)> {
     for (key, value) in object::members("text_embedding", body)? {
         match key.as_str() {
             "model_text" => text = Some(object::text("text_embedding", key, value)?),
-            "model_id" => model = Some(object::text("text_embedding", key, value)?),
+            "model_id" => {
+                let name = object::text("text_embedding", key, value)?;
+                check_model_name("model_id", &name)?;
+                model = Some(name);
+            }
             _ => return Err(EsError::parsing(format!("[text_embedding] unknown field [{key}]"))),
         }
     }

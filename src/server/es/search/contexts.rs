@@ -1,6 +1,7 @@
 //! Open scrolls and points in time: snapshots that are kept between requests.
 //!
-//! They expire, and there is a bound on their number. Expired ones are dropped whenever one is opened, used or closed.
+//! They expire, and there is a bound on their number. Expired ones are dropped whenever one is opened, used or closed, and by the server
+//! every few seconds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -128,6 +129,12 @@ impl Contexts {
         before - open.len()
     }
 
+    /// Takes out what has expired at `now`; whoever drops the last of a snapshot gives its files and memory back.
+    pub(super) fn take_expired(&self, now: Instant) -> Vec<Context> {
+        let mut open = self.lock();
+        open.extract_if(|_, open| open.expires <= now).map(|(_, open)| open.context).collect()
+    }
+
     /// How many scrolls and points in time are open.
     #[cfg(test)]
     fn counts(&self) -> (usize, usize) {
@@ -199,6 +206,17 @@ mod tests {
         let error = contexts.get(&id, None, &limits).unwrap_err();
         assert_eq!((error.status, error.cause.unwrap().kind.as_str()), (404, "search_context_missing_exception"));
         assert!(contexts.get("nonsense", None, &limits).unwrap_err().reason.contains("Cannot parse scroll id"));
+    }
+
+    #[test]
+    fn what_expired_is_given_back_though_nobody_asks() {
+        let (contexts, limits) = (Contexts::default(), Limits::default());
+        let targets = Arc::new(Vec::new());
+        let weak = Arc::downgrade(&targets);
+        contexts.open(Context::Pit(targets), Duration::from_secs(60), &limits).unwrap();
+        assert!(contexts.take_expired(Instant::now()).is_empty());
+        assert_eq!(contexts.take_expired(Instant::now() + Duration::from_secs(61)).len(), 1);
+        assert!(weak.upgrade().is_none());
     }
 
     #[test]

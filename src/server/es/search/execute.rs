@@ -6,10 +6,12 @@ use std::time::Instant;
 use super::aggregations;
 use super::body::SearchBody;
 use super::contexts::{Context, Contexts, Scroll};
+use super::embedding::{Embedded, with_embedded};
+use super::failures;
 use super::fetch;
 use super::hybrid;
 use super::params::SearchParams;
-use super::query_phase::{QueryPhase, Ranked, RunOptions};
+use super::query_phase::{self, QueryPhase, Ranked, RunOptions};
 use super::response::SearchResponse;
 use super::sort_spec;
 use super::target::Target;
@@ -27,6 +29,8 @@ pub(super) struct SearchRequest {
     pub(super) search: SearchBody,
     pub(super) params: SearchParams,
     pub(super) resolve: IndicesOptions,
+    /// What was embedded beforehand ([`super::embedding`]).
+    pub(super) embedded: Embedded,
 }
 
 /// Runs a search.
@@ -36,7 +40,7 @@ pub(super) struct SearchRequest {
 /// every index failed.
 pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<SearchResponse> {
     let began = Instant::now();
-    let SearchRequest { indices, search, params, resolve } = request;
+    let SearchRequest { indices, search, params, resolve, embedded } = request;
     check_together(&search, &params, &indices)?;
     if search.profile {
         return Err(EsError::unsupported("[profile] of a search"));
@@ -50,23 +54,23 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
                 pit.id
             )));
         };
-        let targets = targets::at_now(&frozen, search.size());
+        let targets = with_embedded(targets::at_now(&frozen, search.size()), &embedded);
         search.check(targets::result_window(&targets, &app.limits), params.scroll.is_some())?;
         let options = RunOptions {
             sort: (!search.sort.is_empty()).then(|| sort_spec::with_tiebreaker(&search.sort)),
-            ..options_of(&params)
+            ..options_of(&search, &params)
         };
         let mut response = run(app, &search, &params, &targets, &options)?;
         response.pit_id = Some(pit.id.clone());
         response
     } else {
-        let targets = targets::resolve(app, &indices, resolve, search.size())?;
+        let targets = with_embedded(targets::resolve(app, &indices, resolve, search.size())?, &embedded);
         search.check(targets::result_window(&targets, &app.limits), params.scroll.is_some())?;
         if params.global_statistics && targets.len() > 1 {
             return Err(EsError::unsupported("[search_type] dfs_query_then_fetch over several indices"));
         }
         match params.scroll {
-            None => run(app, &search, &params, &targets, &options_of(&params))?,
+            None => run(app, &search, &params, &targets, &options_of(&search, &params))?,
             Some(keep_alive) => {
                 let scroll = Scroll {
                     targets,
@@ -117,7 +121,7 @@ fn next_page(app: &Arc<AppState>, scroll: &Mutex<Scroll>) -> EsResult<SearchResp
     let mut scroll = scroll.lock().unwrap_or_else(PoisonError::into_inner);
     let is_first = scroll.after.is_none() && !scroll.is_exhausted;
     let mut search = scroll.search.clone();
-    let mut options = options_of(&scroll.params);
+    let mut options = options_of(&search, &scroll.params);
     options.sort = Some(sort_spec::with_tiebreaker(&search.sort));
     options.scroll_after = scroll.after.clone();
     options.track_total = Some(if is_first { TrackTotal::Exact } else { TrackTotal::UpTo(0) });
@@ -149,7 +153,7 @@ fn next_page(app: &Arc<AppState>, scroll: &Mutex<Scroll>) -> EsResult<SearchResp
 fn empty_page(search: &SearchBody, targets: &[Target], options: &RunOptions) -> EsResult<QueryPhase> {
     let mut phase = QueryPhase::default();
     for target in targets {
-        phase.prepared.push(Some(super::query_phase::Prepared::new(search, target, options, None)?));
+        phase.prepared.push(Some(query_phase::Prepared::new(search, target, options, None)?));
         phase.matching.push(None);
     }
     Ok(phase)
@@ -158,7 +162,7 @@ fn empty_page(search: &SearchBody, targets: &[Target], options: &RunOptions) -> 
 /// Takes what only the scroll needs out of the hits: they show the values that were asked for.
 fn hide_tiebreaker(
     ranked: &mut [Ranked],
-    prepared: &mut [Option<super::query_phase::Prepared>],
+    prepared: &mut [Option<query_phase::Prepared>],
     num_keys: usize,
     by_score: bool,
 ) {
@@ -172,8 +176,12 @@ fn hide_tiebreaker(
     }
 }
 
-fn options_of(params: &SearchParams) -> RunOptions {
-    RunOptions { all_or_nothing: params.all_or_nothing, ..RunOptions::default() }
+fn options_of(search: &SearchBody, params: &SearchParams) -> RunOptions {
+    RunOptions {
+        all_or_nothing: params.all_or_nothing,
+        time_limit: query_phase::time_limit(search),
+        ..RunOptions::default()
+    }
 }
 
 fn run(
@@ -185,16 +193,27 @@ fn run(
 ) -> EsResult<SearchResponse> {
     if search.retriever.is_some() || search.knn.is_some() {
         let mut found = hybrid::run(app, search, params, targets, options)?;
+        check_time(app, targets, options, &found.phase)?;
         let mut response = finish(app, search, params, &found.targets, options, &mut found.phase)?;
         found.annotate(app, search, params, &mut response)?;
         return Ok(response);
     }
     let mut phase = QueryPhase::run(search, targets, options, Vec::new(), &app.options.node_name)?;
+    check_time(app, targets, options, &phase)?;
     let mut response = finish(app, search, params, targets, options, &mut phase)?;
     if params.provenance {
         hybrid::tell_query(&mut response);
     }
     Ok(response)
+}
+
+/// Refuses a part of the answer where all or nothing is wanted.
+fn check_time(app: &Arc<AppState>, targets: &[Target], options: &RunOptions, phase: &QueryPhase) -> EsResult<()> {
+    if !(options.all_or_nothing && phase.timed_out) {
+        return Ok(());
+    }
+    let index = targets.first().map_or("", |target| target.index.as_str());
+    Err(failures::time_exceeded(index, &app.options.node_name))
 }
 
 /// From ranked hits to the answer: aggregations, page, fetch.

@@ -60,6 +60,12 @@ pub(super) fn all_failed(failures: &[Failure], phase: &str, node: &str) -> EsErr
     }
 }
 
+/// The error of a search whose time was up, where a part of the answer is not wanted.
+pub(super) fn time_exceeded(index: &str, node: &str) -> EsError {
+    let error = EsError::new(504, "search_timeout_exception", "Time exceeded").with("index", json!(index));
+    all_failed(&[Failure { index: index.to_string(), error }], "query", node)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

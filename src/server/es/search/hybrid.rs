@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use tantivy::BitSet;
@@ -14,11 +13,12 @@ use tantivy::BitSet;
 use super::body::SearchBody;
 use super::json::score as number;
 use super::params::SearchParams;
-use super::query_phase::{Matching, Prepared, QueryPhase, Ranked, RunOptions};
+use super::query_phase::{Matching, Prepared, QueryPhase, Ranked, RunOptions, limited};
 use super::response::SearchResponse;
 use super::retriever::frozen::{Frozen, FrozenKey, FrozenRankings};
 use super::retriever::{self, DocRef, Ranked as RankedDoc, Ranking, Retriever, RetrieverKind, Runner, provenance};
 use super::target::Target;
+use crate::index::TimeLimit;
 use crate::retrieve::collect::{CollectRequest, CollectedHit, SortValue, Total, TrackTotal, collect, score_documents};
 use crate::retrieve::query::{BoolQuery, Query, ScoredDocs};
 use crate::server::es::error::{EsError, EsResult};
@@ -190,7 +190,8 @@ fn sections(
         // The nearest over all indices, not of each.
         let leaf =
             Retriever { kind: RetrieverKind::Knn(body.clone()), filter: Vec::new(), min_score: None, name: None };
-        let runner = Runner { targets, models: &app.models, deadline: deadline(search) };
+        let limited = limited(targets, &options.time_limit);
+        let runner = Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit };
         let ranking = runner.run(&leaf, usize::MAX)?;
         for (clauses, docs) in clauses.iter_mut().zip(by_target(&ranking, targets.len())) {
             clauses.push((name.clone(), Query::Docs(docs)));
@@ -222,10 +223,6 @@ fn by_target(ranking: &Ranking, num_targets: usize) -> Vec<ScoredDocs> {
     docs.into_iter().map(ScoredDocs::new).collect()
 }
 
-fn deadline(search: &SearchBody) -> Option<Instant> {
-    search.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
-}
-
 fn tree(
     app: &Arc<AppState>,
     search: &SearchBody,
@@ -244,7 +241,8 @@ fn tree(
     let frozen = match kept {
         Some(frozen) => frozen,
         None => {
-            let runner = Runner { targets, models: &app.models, deadline: deadline(search) };
+            let limited = limited(targets, &options.time_limit);
+            let runner = Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit };
             let ranking = runner.run(&tree, usize::MAX)?;
             let searchers = targets.iter().map(|target| target.searcher.clone()).collect();
             let frozen = Arc::new(Frozen { searchers, ranking });
@@ -257,14 +255,16 @@ fn tree(
         .zip(&frozen.searchers)
         .map(|(target, searcher)| Target { searcher: searcher.clone(), ..target.clone() })
         .collect();
-    let runner = Runner { targets: &targets, models: &app.models, deadline: None };
+    let runner = Runner { targets: &targets, models: &app.models, time_limit: &options.time_limit };
     let matches = runner.matches(&tree)?;
     let mut phase = QueryPhase::default();
     let track_total = options.track_total.unwrap_or(search.track_total());
     let mut passing: Vec<Option<Vec<BitSet>>> = Vec::new();
     let keeps_matches = search.aggs.is_some() && basis == Basis::Matches;
     for (target, query) in targets.iter().zip(matches) {
-        let prepared = Prepared::new(search, target, options, Some(query))?;
+        // Hits that are found already are not taken back: only what is counted has an end.
+        let limited = target.limited(&options.time_limit);
+        let prepared = Prepared::new(search, &limited, options, Some(query))?;
         if track_total != TrackTotal::No || keeps_matches {
             let request = CollectRequest {
                 query: &prepared.query,
@@ -274,7 +274,7 @@ fn tree(
                 shard: target.shard,
                 ..CollectRequest::top(&prepared.query, 0)
             };
-            let collected = collect(&target.searcher, &request)?;
+            let collected = collect(&limited.searcher, &request)?;
             phase.total = phase.total.plus(collected.total, track_total);
             phase.matching.push(collected.matching.map(unscored));
         } else {
@@ -284,6 +284,7 @@ fn tree(
         passing.push(filter.map(|filter| target.searcher.lexical().filter(filter)).transpose()?);
         phase.prepared.push(Some(prepared));
     }
+    phase.timed_out = options.time_limit.was_noticed();
     if search.aggs.is_some() && basis == Basis::Candidates {
         phase.matching = sets_of(&frozen.ranking, &targets).into_iter().map(|docs| Some(unscored(docs))).collect();
     }
@@ -412,7 +413,8 @@ impl Hybrid {
         let Some(tree) = &self.tree else {
             return if params.provenance { self.tell_clauses(search, response) } else { Ok(()) };
         };
-        let runner = Runner { targets: &self.targets, models: &app.models, deadline: None };
+        let no_limit = TimeLimit::default();
+        let runner = Runner { targets: &self.targets, models: &app.models, time_limit: &no_limit };
         for (doc, hit) in self.page.iter().zip(&mut response.hits) {
             if search.explain
                 && let Some(target) = self.targets.get(doc.doc.shard)

@@ -9,6 +9,7 @@ pub mod body;
 mod collapse;
 mod contexts;
 mod count;
+mod embedding;
 mod execute;
 mod explain;
 mod failures;
@@ -36,6 +37,7 @@ mod values;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -71,6 +73,21 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/_pit", delete(scroll::close_pit))
 }
 
+/// Gives back what searches kept for later pages and nobody came for: scrolls, points in time, candidate lists; whether there was any.
+/// Never blocks.
+pub(in crate::server) fn drop_expired(app: &AppState) -> bool {
+    let now = Instant::now();
+    let contexts = app.slot::<contexts::Contexts>().take_expired(now);
+    let lists = app.slot::<retriever::frozen::FrozenRankings>().take_expired(now);
+    if contexts.is_empty() && lists.is_empty() {
+        return false;
+    }
+    tracing::debug!(contexts = contexts.len(), lists = lists.len(), "expired");
+    // The last of a snapshot closes its files.
+    tokio::task::spawn_blocking(move || drop((contexts, lists)));
+    true
+}
+
 async fn search_all(state: App, params: Params, body: Body) -> EsResult<EsResponse> {
     run_search(state, String::new(), params, body).await
 }
@@ -82,8 +99,9 @@ async fn search(state: App, Path(index): Path<String>, params: Params, body: Bod
 async fn run_search(State(app): App, index: String, params: Params, body: Body) -> EsResult<EsResponse> {
     let request = read_search(index, &params, &body)?;
     params.finish()?;
-    let state = app.clone();
     let reranks = hybrid::reranks(&request.search);
+    let request = embedding::embed(&app, request).await?;
+    let state = app.clone();
     let work = move || EsResponse::serialize(&execute::search(&state, request)?);
     if reranks { app.infer(work).await } else { app.search(work).await }
 }
@@ -101,7 +119,9 @@ pub(super) async fn run_body(app: Arc<AppState>, index: &str, mut body: Map<Stri
         search,
         params: SearchParams::default(),
         resolve: IndicesOptions::default(),
+        embedded: embedding::Embedded::default(),
     };
+    let request = embedding::embed(&app, request).await?;
     let state = app.clone();
     let work = move || {
         let response = execute::search(&state, request)?;
@@ -119,7 +139,13 @@ fn read_search(index: String, params: &Params, body: &Body) -> EsResult<SearchRe
         None => SearchBody::default(),
     };
     let search_params = SearchParams::read(params, &mut search)?;
-    Ok(SearchRequest { indices: names(&index), search, params: search_params, resolve: targets::options(params)? })
+    Ok(SearchRequest {
+        indices: names(&index),
+        search,
+        params: search_params,
+        resolve: targets::options(params)?,
+        embedded: embedding::Embedded::default(),
+    })
 }
 
 /// The names of a path's part, between commas.

@@ -54,19 +54,40 @@ async fn run(State(app): App, index: String, params: Params, body: Body) -> EsRe
     params.accept(&["routing"]);
     params.finish()?;
     let requests = read(&index, body.bytes(), &common, resolve)?;
+    #[derive(Serialize)]
+    struct Answer {
+        took: u64,
+        responses: Vec<Item>,
+    }
+    let began = std::time::Instant::now();
+    // Searches that a cross-encoder reads for belong to the threads for inference, here as alone.
+    let (reranked, others): (Vec<_>, Vec<_>) = (0_usize..)
+        .zip(requests)
+        .partition(|(_, request)| request.as_ref().is_ok_and(|request| super::hybrid::reranks(&request.search)));
+    let others = super::embedding::embed_each(&app, others).await?;
     let state = app.clone();
-    app.search(move || {
-        let began = std::time::Instant::now();
-        let items: Vec<Item> = requests.into_iter().map(|request| answer(&state, request)).collect();
-        #[derive(Serialize)]
-        struct Answer {
-            took: u64,
-            responses: Vec<Item>,
+    let answers = move |requests: Vec<(usize, EsResult<SearchRequest>)>| {
+        let answer = |(place, request)| (place, answer(&state, request));
+        Ok(requests.into_iter().map(answer).collect::<Vec<_>>())
+    };
+    let slow = answers.clone();
+    let places: Vec<usize> = reranked.iter().map(|(place, _)| *place).collect();
+    let reranked = async {
+        if reranked.is_empty() {
+            return Vec::new();
         }
-        let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        EsResponse::serialize(&Answer { took, responses: items })
-    })
-    .await
+        // That too much waits for a re-ranking is no fault of the other searches.
+        let refused = |error: EsError| places.into_iter().map(|place| (place, Item::Failed(error.to_body()))).collect();
+        app.infer(move || slow(reranked)).await.unwrap_or_else(refused)
+    };
+    let others = async { if others.is_empty() { Ok(Vec::new()) } else { app.search(move || answers(others)).await } };
+    let (reranked, others) = tokio::join!(reranked, others);
+    let mut items = others?;
+    items.extend(reranked);
+    items.sort_by_key(|(place, _)| *place);
+    let responses = items.into_iter().map(|(_, item)| item).collect();
+    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    app.search(move || EsResponse::serialize(&Answer { took, responses })).await
 }
 
 fn answer(app: &Arc<AppState>, request: EsResult<SearchRequest>) -> Item {

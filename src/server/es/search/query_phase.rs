@@ -4,6 +4,7 @@
 //! that query ([`Query::Docs`](crate::retrieve::query::Query::Docs), or [`QueryPhase::from_ranked`] where the order is already made);
 //! everything after is shared: post filter, paging, collapse, fetch, highlights, aggregations over the sets.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use tantivy::BitSet;
@@ -13,6 +14,7 @@ use super::failures::{self, Failure};
 use super::rescore::Rescorer;
 use super::sort_spec::{self, ResolvedSort, SortSpec};
 use super::target::Target;
+use crate::index::TimeLimit;
 use crate::retrieve::collect::{
     CollectRequest, CollectedHit, FieldSort, SortValue, Total, TrackTotal, collect, compare_hits,
 };
@@ -79,6 +81,8 @@ pub(super) struct RunOptions {
     pub(super) all_or_nothing: bool,
     /// How hits are counted, in place of the body's way.
     pub(super) track_total: Option<TrackTotal>,
+    /// One for the whole search ([`time_limit`]).
+    pub(super) time_limit: TimeLimit,
 }
 
 impl Prepared {
@@ -133,7 +137,6 @@ impl Prepared {
         search: &SearchBody,
         target: &Target,
         options: &RunOptions,
-        deadline: Option<Instant>,
     ) -> EsResult<crate::retrieve::collect::Collected> {
         let window = self.rescorers.iter().map(|rescorer| rescorer.window_size).max().unwrap_or(0);
         let depth = search.from().saturating_add(search.size());
@@ -148,7 +151,6 @@ impl Prepared {
             track_total: options.track_total.unwrap_or(search.track_total()),
             track_scores: search.track_scores,
             terminate_after: search.terminate_after,
-            deadline,
             keep_matching: self.aggs.is_some(),
             keep_scores: self.aggs.as_ref().is_some_and(Aggregations::needs_scores),
             collapse: self.collapse.as_ref(),
@@ -166,6 +168,19 @@ impl Prepared {
     }
 }
 
+/// Until when a search may go on, from now.
+pub(super) fn time_limit(search: &SearchBody) -> TimeLimit {
+    TimeLimit::until(search.timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+}
+
+/// The same indices for one search, which ends when the time is up.
+pub(super) fn limited<'t>(targets: &'t [Target], limit: &TimeLimit) -> Cow<'t, [Target]> {
+    if !limit.applies() {
+        return Cow::Borrowed(targets);
+    }
+    targets.iter().map(|target| target.limited(limit)).collect()
+}
+
 impl QueryPhase {
     /// Runs a search in all its indices and merges what they found.
     ///
@@ -180,8 +195,8 @@ impl QueryPhase {
         queries: Vec<Query>,
         node: &str,
     ) -> EsResult<Self> {
-        let began = Instant::now();
-        let deadline = search.timeout.and_then(|timeout| began.checked_add(timeout));
+        let limit = &options.time_limit;
+        let targets = &*limited(targets, limit);
         let mut phase = Self::default();
         let mut queries = queries.into_iter();
         let track_total = options.track_total.unwrap_or(search.track_total());
@@ -189,7 +204,7 @@ impl QueryPhase {
             let query = queries.next();
             let prepared = Prepared::new(search, target, options, query);
             let collected = prepared.and_then(|prepared| {
-                let collected = prepared.run(search, target, options, deadline)?;
+                let collected = prepared.run(search, target, options)?;
                 Ok((prepared, collected))
             });
             let (prepared, collected) = match collected {
@@ -220,6 +235,7 @@ impl QueryPhase {
         if !phase.failures.is_empty() && (phase.failures.len() == targets.len() || options.all_or_nothing) {
             return Err(failures::all_failed(&phase.failures, "query", node));
         }
+        phase.timed_out |= limit.was_noticed();
         phase.merge(search);
         Ok(phase)
     }

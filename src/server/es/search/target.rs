@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::document::DocumentId;
+use crate::index::TimeLimit;
 use crate::index::fields::IndexField;
 use crate::retrieve::Searcher;
 use crate::retrieve::query::Query;
@@ -58,6 +59,14 @@ impl Target {
     /// Those of [`query_dsl::parse`].
     pub(super) fn parse_query(&self, query: &Value) -> EsResult<Query> {
         self.with_context(|context| query_dsl::parse(query, context))
+    }
+
+    /// The same index for one search, which ends when the time is up. Never keep it for a later one.
+    pub(super) fn limited(&self, limit: &TimeLimit) -> Self {
+        if !limit.applies() {
+            return self.clone();
+        }
+        Self { searcher: Arc::new(self.searcher.with_time_limit(limit.clone())), ..self.clone() }
     }
 
     /// Calls `work` with what queries need to know of this index.

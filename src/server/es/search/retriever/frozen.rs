@@ -1,8 +1,8 @@
 //! Candidate lists that later pages come from.
 //!
 //! The first page of a retriever makes a list; a page with `from` above 0 takes the list that its first page made, on the same
-//! snapshot, so that no document is seen twice or never because the index changed in between. Lists are kept for a minute, and
-//! a limited number of them, as each keeps the files of its snapshot.
+//! snapshot, so that no document is seen twice or never because the index changed in between. Lists are kept for a minute (the server
+//! looks every few seconds), and a limited number of them, as each keeps the files and the memory of its snapshot.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,15 +68,26 @@ impl FrozenRankings {
         kept.push_back((key, now, frozen));
     }
 
+    /// Takes out the lists whose minute is over at `now`; whoever drops the last of a snapshot gives its files and memory back.
+    pub(crate) fn take_expired(&self, now: Instant) -> Vec<Arc<Frozen>> {
+        let mut kept = self.lock();
+        let num_expired = kept.iter().take_while(|(_, at, _)| is_expired(*at, now)).count();
+        kept.drain(..num_expired).map(|(_, _, frozen)| frozen).collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(FrozenKey, Instant, Arc<Frozen>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn expire(kept: &mut VecDeque<(FrozenKey, Instant, Arc<Frozen>)>, now: Instant) {
-    while kept.front().is_some_and(|(_, at, _)| now.duration_since(*at) > KEPT_FOR) {
+    while kept.front().is_some_and(|(_, at, _)| is_expired(*at, now)) {
         kept.pop_front();
     }
+}
+
+fn is_expired(kept_at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(kept_at) > KEPT_FOR
 }
 
 #[cfg(test)]
@@ -105,6 +116,17 @@ mod tests {
         }
         assert!(lists.get(FrozenKey::new([&json!(0)])).is_none());
         assert!(lists.get(FrozenKey::new([&json!(1)])).is_some());
+    }
+
+    #[test]
+    fn what_expired_is_given_back_though_nobody_asks() {
+        let lists = FrozenRankings::default();
+        let list = frozen();
+        let weak = Arc::downgrade(&list);
+        lists.keep(FrozenKey::new([&json!(1)]), list);
+        assert!(lists.take_expired(Instant::now()).is_empty());
+        assert_eq!(lists.take_expired(Instant::now() + KEPT_FOR + Duration::from_secs(1)).len(), 1);
+        assert!(weak.upgrade().is_none());
     }
 
     #[test]

@@ -159,6 +159,18 @@ impl Retriever {
         }
     }
 
+    /// Whether a cross-encoder reads anywhere in it.
+    pub(crate) fn reranks(&self) -> bool {
+        match &self.kind {
+            RetrieverKind::TextSimilarity(_) => true,
+            RetrieverKind::Standard(_) | RetrieverKind::Knn(_) => false,
+            RetrieverKind::Rrf(rrf) => rrf.children.iter().any(|(child, _)| child.reranks()),
+            RetrieverKind::Linear(linear) => linear.children.iter().any(|child| child.retriever.reranks()),
+            RetrieverKind::Pinned(pinned) => pinned.child.reranks(),
+            RetrieverKind::Rescorer(rescorer) => rescorer.child.reranks(),
+        }
+    }
+
     /// Elasticsearch's name of the kind.
     pub(crate) fn type_name(&self) -> &'static str {
         match self.kind {

@@ -6,6 +6,7 @@ use super::{
     Linear, LinearChild, Normalizer, Pinned, Rescorer, Retriever, RetrieverKind, Rrf, Standard, TextSimilarity,
 };
 use crate::server::es::error::{EsError, EsResult};
+use crate::server::es::inference::check_model_name;
 
 /// Deeper trees are refused.
 const MAX_DEPTH: usize = 8;
@@ -201,10 +202,14 @@ fn text_similarity(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<R
     if body.take("chunk_rescorer").is_some() {
         return Err(EsError::unsupported("[text_similarity_reranker] with [chunk_rescorer]"));
     }
+    let inference_id = body.text("inference_id")?;
+    if let Some(name) = &inference_id {
+        check_model_name("inference_id", name)?;
+    }
     Ok(RetrieverKind::TextSimilarity(TextSimilarity {
         child,
         field: body.text("field")?,
-        inference_id: body.text("inference_id")?,
+        inference_id,
         inference_text,
         rank_window_size,
         budget_ms,

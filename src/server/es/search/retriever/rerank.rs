@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Origin, Ranked, Ranking, TextSimilarity};
 use crate::error::Result;
 use crate::fuse::FusedCandidate;
+use crate::index::TimeLimit;
 use crate::models::Models;
 use crate::plan::ResolvedRerank;
 use crate::rerank::{self, PassageText};
@@ -20,7 +21,7 @@ const MAX_TEXT_BYTES: usize = 8000;
 ///
 /// * `searchers`: one an index, as [`super::DocRef::shard`] counts them.
 /// * `min_score`: documents whose relevance is lower are left out.
-/// * `deadline`: reading stops then; the rest stays in its order.
+/// * `time_limit`: reading stops then; the rest stays in its order.
 ///
 /// Scores are relevances, 0 to 1, or sums of standardised scores where `params.weight` is given.
 ///
@@ -31,7 +32,7 @@ pub(crate) fn rerank(
     searchers: &[&Searcher],
     params: &TextSimilarity,
     min_score: Option<f64>,
-    deadline: Option<Instant>,
+    time_limit: &TimeLimit,
     ranking: Ranking,
 ) -> Result<Ranking> {
     let Ranking { mut docs, mut warnings } = ranking;
@@ -66,7 +67,7 @@ pub(crate) fn rerank(
     let resolved = ResolvedRerank {
         model: name,
         rerank_depth: params.rank_window_size,
-        budget: params.budget_ms.map(Duration::from_millis).into_iter().chain(until(deadline)).min(),
+        budget: params.budget_ms.map(Duration::from_millis).into_iter().chain(until(time_limit)).min(),
         weight: params.weight,
         passages: 1,
         min_score,
@@ -81,6 +82,8 @@ pub(crate) fn rerank(
         return Ok(Ranking { docs, warnings });
     }
     if outcome.budget_exhausted {
+        // The search itself, then, is what had no more time.
+        time_limit.is_up();
         warnings.push(format!(
             "text_similarity_reranker: the time was up after {} of {} documents; the others follow as they stood before",
             outcome.num_read, outcome.num_asked
@@ -115,8 +118,8 @@ fn is_elastic_default(id: &str) -> bool {
 }
 
 /// What is left of the search's own time.
-fn until(deadline: Option<Instant>) -> Option<Duration> {
-    deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+fn until(time_limit: &TimeLimit) -> Option<Duration> {
+    time_limit.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
 fn place(candidate: &FusedCandidate) -> Option<usize> {

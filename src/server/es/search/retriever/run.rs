@@ -1,7 +1,6 @@
 //! A tree to a ranked list, over one or several indices.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
@@ -10,6 +9,7 @@ use super::fuse::{self, List};
 use super::{
     DocRef, LinearChild, Origin, Pinned, Ranked, Ranking, Rescorer, Retriever, RetrieverKind, Standard, rerank,
 };
+use crate::index::TimeLimit;
 use crate::models::Models;
 use crate::retrieve::Searcher;
 use crate::retrieve::collect::{CollectRequest, collect, score_documents};
@@ -25,8 +25,8 @@ pub(in crate::server::es::search) struct Runner<'a> {
     pub(in crate::server::es::search) targets: &'a [Target],
     /// Where cross-encoders come from.
     pub(in crate::server::es::search) models: &'a Models,
-    /// Leaves stop then, with what they have; a cross-encoder reads no more.
-    pub(in crate::server::es::search) deadline: Option<Instant>,
+    /// That of the targets' searchers: leaves stop then, with what they have; a cross-encoder reads no more.
+    pub(in crate::server::es::search) time_limit: &'a TimeLimit,
 }
 
 impl Runner<'_> {
@@ -83,7 +83,7 @@ impl Runner<'_> {
             RetrieverKind::TextSimilarity(params) => {
                 let found = self.node(&params.child, &filters, leaf, params.rank_window_size)?;
                 let searchers: Vec<&Searcher> = self.targets.iter().map(|index| index.searcher.as_ref()).collect();
-                rerank::rerank(self.models, &searchers, params, retriever.min_score, self.deadline, found)?
+                rerank::rerank(self.models, &searchers, params, retriever.min_score, self.time_limit, found)?
             }
             RetrieverKind::Pinned(pinned) => self.pinned(pinned, &filters, leaf)?,
             RetrieverKind::Rescorer(rescorer) => self.rescored(rescorer, &filters, leaf, depth)?,
@@ -112,7 +112,12 @@ impl Runner<'_> {
             leaf += child.num_leaves();
         }
         let run = |(child, leaf): (&Retriever, usize)| self.node(child, filters, leaf, window);
-        let mut rankings = numbered.into_par_iter().map(run).collect::<EsResult<Vec<_>>>()?;
+        // A cross-encoder reads on its caller's thread: those that all searches and writes share are not for that.
+        let mut rankings = if children.iter().any(|child| child.reranks()) {
+            numbered.into_iter().map(run).collect::<EsResult<Vec<_>>>()?
+        } else {
+            numbered.into_par_iter().map(run).collect::<EsResult<Vec<_>>>()?
+        };
         let warnings = rankings.iter_mut().flat_map(|ranking| std::mem::take(&mut ranking.warnings)).collect();
         Ok((rankings, warnings))
     }
@@ -126,10 +131,7 @@ impl Runner<'_> {
             if let Some(k) = k_of(&query) {
                 depth = depth.min(k);
             }
-            let collected = collect(
-                &index.searcher,
-                &CollectRequest { deadline: self.deadline, ..CollectRequest::top(&query, depth) },
-            )?;
+            let collected = collect(&index.searcher, &CollectRequest::top(&query, depth))?;
             if collected.timed_out {
                 warnings.push(format!("the time was up before [{}] was searched through", index.index));
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{books, ids};
+use super::{Server, books, ids};
 
 #[test]
 fn the_shape_of_an_answer() {
@@ -206,4 +206,22 @@ fn what_is_not_a_search_is_refused_by_name() {
     let (status, answer) = server.ask("POST", "/i/_search", Some(json!({"sort": "nope"})));
     assert_eq!((status, answer["error"]["type"].as_str()), (400, Some("search_phase_execution_exception")));
     assert_eq!(answer["error"]["failed_shards"][0]["index"], "i");
+}
+
+#[test]
+fn a_search_names_models_and_no_folders() {
+    let server = Server::with(json!({"t": {"type": "text"}, "v": {"type": "dense_vector", "dims": 2}}), &[]);
+    for name in ["/etc", "~/models", "../models", "./models", "a\\b", "models/../.."] {
+        let reranked = json!({"retriever": {"text_similarity_reranker": {
+            "retriever": {"standard": {"query": {"match_all": {}}}},
+            "field": "t", "inference_text": "river", "inference_id": name
+        }}});
+        let builder = json!({"text_embedding": {"model_id": name, "model_text": "river"}});
+        let knn = json!({"knn": {"field": "v", "query_vector_builder": builder, "k": 1, "num_candidates": 1}});
+        for body in [reranked, knn] {
+            let (status, answer) = server.ask("POST", "/i/_search", Some(body.clone()));
+            let said = answer.to_string();
+            assert!(status == 400 && said.contains("must be the name of a model"), "{body}: {answer}");
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! Searches through the router, in one process, on a temporary folder.
 
 mod contexts;
+mod deadlines;
 mod highlights;
 mod hits;
 mod many;
+mod pools;
 mod sorting;
 
 use std::sync::Arc;
@@ -64,17 +66,7 @@ impl Server {
     }
 
     pub(super) fn send(&self, method: &str, path: &str, body: String) -> (u16, Value) {
-        let mut request = Request::builder().method(method).uri(path);
-        if !body.is_empty() {
-            request = request.header("content-type", "application/json");
-        }
-        let request = request.body(Body::from(body)).unwrap();
-        self.runtime.block_on(async {
-            let response = self.router.clone().oneshot(request).await.unwrap();
-            let status = response.status().as_u16();
-            let bytes = response.into_body().collect().await.unwrap().to_bytes();
-            (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
-        })
+        self.runtime.block_on(answer(self.router.clone(), method, path, body))
     }
 
     /// The answer to a search of `i`, which must succeed.
@@ -95,6 +87,21 @@ impl Server {
             status,
             format!("{}: {}", root["type"].as_str().unwrap_or_default(), root["reason"].as_str().unwrap_or_default()),
         )
+    }
+}
+
+/// What a request is answered.
+fn answer(router: Router, method: &str, path: &str, body: String) -> impl Future<Output = (u16, Value)> + use<> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !body.is_empty() {
+        request = request.header("content-type", "application/json");
+    }
+    let request = request.body(Body::from(body)).unwrap();
+    async move {
+        let response = router.oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 }
 
