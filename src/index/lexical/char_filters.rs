@@ -6,10 +6,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use super::html_strip::HtmlStrip;
-use super::java_regex::Replacement;
+use super::java_regex::{Pattern, Replacement};
 use super::stream::{Corrections, FilteredText, Utf16Offsets, units};
 
 /// A character filter.
@@ -18,7 +16,7 @@ pub(super) enum CharFilter {
     /// `MappingCharFilter`.
     Mapping(Arc<CharMap>),
     /// `PatternReplaceCharFilter`.
-    PatternReplace(Regex, Replacement),
+    PatternReplace(Pattern, Replacement),
     /// `HTMLStripCharFilter`.
     HtmlStrip(HtmlStrip),
 }
@@ -110,7 +108,7 @@ fn offset(value: i64) -> u32 {
 }
 
 fn replace_all(
-    pattern: &Regex,
+    pattern: &Pattern,
     replacement: &Replacement,
     text: &str,
     corrections: &mut Corrections,
@@ -119,13 +117,13 @@ fn replace_all(
     let mut last = 0;
     let (mut any, mut difference) = (false, 0_i64);
     let offsets = Utf16Offsets::new(text);
-    for captures in pattern.captures_iter(text) {
-        let Some(found) = captures.get(0) else { continue };
-        out.push_str(&text[last..found.start()]);
-        let before = i64::from(offsets.unit(found.start())) - difference;
+    for groups in pattern.captures_iter(text) {
+        let Some(found) = groups.get(0) else { continue };
+        out.push_str(&text[last..found.start]);
+        let before = i64::from(offsets.unit(found.start)) - difference;
         let out_len = out.len();
-        replacement.append(&captures, &mut out);
-        let taken = i64::from(offsets.unit(found.end())) - i64::from(offsets.unit(found.start()));
+        replacement.append(text, &groups, &mut out);
+        let taken = i64::from(offsets.unit(found.end)) - i64::from(offsets.unit(found.start));
         let given = i64::from(units(&out[out_len..]));
         if given < taken {
             difference += taken - given;
@@ -136,7 +134,7 @@ fn replace_all(
                 corrections.add(offset(before + extra), difference);
             }
         }
-        last = found.end();
+        last = found.end;
         any = true;
     }
     any.then(|| {

@@ -6,11 +6,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use frostem::Stemmer;
-use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use super::categories::{digit_value, is_java_whitespace, simple_lowercase, simple_uppercase};
-use super::java_regex::Replacement;
+use super::java_regex::{Pattern, Replacement};
 use super::stopwords::WordSet;
 use super::stream::units;
 use super::{folding, porter};
@@ -53,11 +52,11 @@ pub(super) enum Filter {
     /// `SetKeywordMarkerFilter`, `PatternKeywordMarkerFilter`: stemmers leave these words alone.
     KeywordMarker(WordSet),
     /// The same by a pattern that the whole word matches.
-    KeywordPattern(Regex),
+    KeywordPattern(Pattern),
     /// `StemmerOverrideFilter`.
     StemmerOverride(Arc<FxHashMap<Box<str>, Box<str>>>),
     /// `PatternReplaceFilter`.
-    PatternReplace { pattern: Regex, replacement: Replacement, all: bool },
+    PatternReplace { pattern: Pattern, replacement: Replacement, all: bool },
     /// A filter that rewrites characters, by its name.
     Normalization(&'static str, fn(&mut String)),
     /// A stemmer that is a function, by its name; leaves keywords alone.

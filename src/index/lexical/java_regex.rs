@@ -1,20 +1,116 @@
-//! Java's regular expressions to those of the `regex` crate, where they can agree; the rest is refused by name.
+//! Java's regular expressions to those of the `regex` crate, or of `fancy-regex` where they look around, refer back, or must not
+//! backtrack into a part; what neither has is refused by name.
 //!
 //! Differences that are carried over: `\d`, `\w`, `\s` and POSIX classes mean ASCII; a dot also stops at the other line
-//! ends. Refused: look-around, back-references, atomic groups, possessive quantifiers, `\G`, `\X` and blocks
-//! (`\p{InGreek}`), which need backtracking or tables that the crate lacks. `$` means the very end, where Java also
+//! ends. Refused: `\G`, `\X` and blocks (`\p{InGreek}`), for which there are no tables. `$` means the very end, where Java also
 //! allows a line end after it; without regard to case compares all of Unicode, not only ASCII.
+//!
+//! A pattern of the `regex` crate takes time in proportion to the text. One that backtracks gives up after [`MAX_STEPS`] on one match
+//! and finds no more in that text, with a warning in the log.
 
-use regex::{Captures, Regex, RegexBuilder};
+use std::ops::Range;
 
 use crate::error::{Error, Result};
+
+/// Steps of backtracking that one match may take; some tens of milliseconds.
+const MAX_STEPS: usize = 1_000_000;
+
+/// Bytes that a compiled pattern may take.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A compiled pattern.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern(Engine);
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Linear(regex::Regex),
+    Backtracking(fancy_regex::Regex),
+}
+
+/// What a match and its groups cover, in bytes of the text; the whole match first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Groups(Vec<Option<Range<usize>>>);
+
+impl Groups {
+    /// Group `group`, where it took part; 0 is the whole match.
+    pub(super) fn get(&self, group: usize) -> Option<Range<usize>> {
+        self.0.get(group).cloned().flatten()
+    }
+
+    /// The groups that took part, without the whole match.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.0.iter().skip(1).flatten().cloned()
+    }
+}
+
+impl Pattern {
+    /// The first match.
+    pub(super) fn find(&self, text: &str) -> Option<Range<usize>> {
+        self.find_iter(text).next()
+    }
+
+    /// The matches, one after the other.
+    pub(super) fn find_iter<'a>(&'a self, text: &'a str) -> Box<dyn Iterator<Item = Range<usize>> + 'a> {
+        match &self.0 {
+            Engine::Linear(regex) => Box::new(regex.find_iter(text).map(|found| found.range())),
+            Engine::Backtracking(regex) => {
+                Box::new(until_too_long(regex, regex.find_iter(text)).map(|found| found.range()))
+            }
+        }
+    }
+
+    /// The matches with their groups, one after the other.
+    pub(super) fn captures_iter<'a>(&'a self, text: &'a str) -> Box<dyn Iterator<Item = Groups> + 'a> {
+        match &self.0 {
+            Engine::Linear(regex) => Box::new(
+                regex
+                    .captures_iter(text)
+                    .map(|groups| Groups(groups.iter().map(|group| group.map(|group| group.range())).collect())),
+            ),
+            Engine::Backtracking(regex) => Box::new(until_too_long(regex, regex.captures_iter(text)).map(|groups| {
+                Groups((0..groups.len()).map(|group| groups.get(group).map(|group| group.range())).collect())
+            })),
+        }
+    }
+
+    /// Groups of the pattern, the whole match among them.
+    pub(super) fn num_groups(&self) -> usize {
+        match &self.0 {
+            Engine::Linear(regex) => regex.captures_len(),
+            Engine::Backtracking(regex) => regex.captures_len(),
+        }
+    }
+
+    /// The place of a named group.
+    fn group_named(&self, name: &str) -> Option<usize> {
+        match &self.0 {
+            Engine::Linear(regex) => regex.capture_names().position(|known| known == Some(name)),
+            Engine::Backtracking(regex) => regex.capture_names().position(|known| known == Some(name)),
+        }
+    }
+}
+
+/// The matches until one fails, which it does by taking too many steps.
+fn until_too_long<T>(
+    regex: &fancy_regex::Regex,
+    matches: impl Iterator<Item = std::result::Result<T, fancy_regex::Error>>,
+) -> impl Iterator<Item = T> {
+    matches.map_while(|found| match found {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tracing::warn!(pattern = regex.as_str(), %error, "a regular expression gave up on a text");
+            None
+        }
+    })
+}
 
 /// Compiles a pattern with the flags of Elasticsearch's `flags` parameter (`CASE_INSENSITIVE|COMMENTS`).
 ///
 /// # Errors
 /// [`Unsupported`](crate::ErrorKind::Unsupported) naming what the crate cannot do,
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a malformed pattern or an unknown flag.
-pub(super) fn compile(pattern: &str, flags: &str) -> Result<Regex> {
+pub(super) fn compile(pattern: &str, flags: &str) -> Result<Pattern> {
     let (mut insensitive, mut multi_line, mut dot_all, mut comments, mut literal) = (false, false, false, false, false);
     for flag in flags.split('|').map(str::trim).filter(|flag| !flag.is_empty()) {
         match flag {
@@ -30,22 +126,39 @@ pub(super) fn compile(pattern: &str, flags: &str) -> Result<Regex> {
             _ => return Err(Error::invalid_input(format!("Unknown regex flag [{flag}]"))),
         }
     }
-    let translated = if literal {
-        regex::escape(pattern)
-    } else {
-        Translator { chars: pattern.chars().collect(), at: 0, out: String::new(), pattern, dot_all }.translate()?
+    let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::invalid_input(format!("the regular expression [{pattern}] cannot be used")).with_source(error)
     };
-    RegexBuilder::new(&translated)
+    let translate = |backtracks| {
+        let chars = pattern.chars().collect();
+        Translator { chars, at: 0, out: String::new(), pattern, dot_all, num_groups: 0, backtracks }.translate()
+    };
+    let (translated, needs_backtracking) = if literal { (regex::escape(pattern), false) } else { translate(false)? };
+    if needs_backtracking {
+        return fancy_regex::RegexBuilder::new(&translate(true)?.0)
+            .case_insensitive(insensitive)
+            .multi_line(multi_line)
+            .dot_matches_new_line(dot_all)
+            .ignore_whitespace(comments)
+            .delegate_size_limit(MAX_BYTES)
+            .backtrack_limit(MAX_STEPS)
+            .build()
+            .map(|regex| Pattern(Engine::Backtracking(regex)))
+            .map_err(|error| unusable(error.into()));
+    }
+    regex::RegexBuilder::new(&translated)
         .case_insensitive(insensitive)
         .multi_line(multi_line)
         .dot_matches_new_line(dot_all)
         .ignore_whitespace(comments)
-        .size_limit(1 << 20)
+        .size_limit(MAX_BYTES)
         .build()
-        .map_err(|error| {
-            Error::invalid_input(format!("the regular expression [{pattern}] cannot be used")).with_source(error)
-        })
+        .map(|regex| Pattern(Engine::Linear(regex)))
+        .map_err(|error| unusable(error.into()))
 }
+
+/// `\b` of ASCII words, in look-arounds: the engine that backtracks knows only Unicode's.
+const WORD_BOUNDARY: &str = "(?:(?<=[a-zA-Z0-9_])(?![a-zA-Z0-9_])|(?<![a-zA-Z0-9_])(?=[a-zA-Z0-9_]))";
 
 struct Translator<'a> {
     chars: Vec<char>,
@@ -53,30 +166,33 @@ struct Translator<'a> {
     out: String,
     pattern: &'a str,
     dot_all: bool,
+    /// Capturing groups that were opened so far.
+    num_groups: usize,
+    /// Whether what is written is for the engine that backtracks; becomes true where only that one can do it.
+    backtracks: bool,
 }
 
 impl Translator<'_> {
-    fn translate(mut self) -> Result<String> {
+    /// The pattern, and whether it needs backtracking.
+    fn translate(mut self) -> Result<(String, bool)> {
         while let Some(c) = self.next() {
             match c {
                 '\\' => self.escape(false)?,
                 '[' => self.class()?,
-                '.' if !self.dot_all => self.out.push_str(r"[^\n\r\u{85}\u{2028}\u{2029}]"),
+                '.' if !self.dot_all => self.out.push_str(r"[^\n\r\x{85}\x{2028}\x{2029}]"),
                 '(' => self.group()?,
                 '*' | '+' | '?' | '}' => {
                     self.out.push(c);
-                    if self.peek() == Some('+') {
-                        return Err(self.refuse("a possessive quantifier"));
-                    }
-                    if self.peek() == Some('?') {
+                    if let Some(kind @ ('+' | '?')) = self.peek() {
                         self.at += 1;
-                        self.out.push('?');
+                        self.out.push(kind);
+                        self.backtracks |= kind == '+';
                     }
                 }
                 _ => self.out.push(c),
             }
         }
-        Ok(self.out)
+        Ok((self.out, self.backtracks))
     }
 
     fn next(&mut self) -> Option<char> {
@@ -102,17 +218,16 @@ impl Translator<'_> {
     }
 
     fn group(&mut self) -> Result<()> {
-        for (opening, what) in [
-            ("?=", "look-ahead"),
-            ("?!", "look-ahead"),
-            ("?<=", "look-behind"),
-            ("?<!", "look-behind"),
-            ("?>", "an atomic group"),
-        ] {
+        for opening in ["?=", "?!", "?<=", "?<!", "?>"] {
             if self.starts_with(opening) {
-                return Err(self.refuse(what));
+                self.backtracks = true;
+                self.at += opening.len();
+                self.out.push('(');
+                self.out.push_str(opening);
+                return Ok(());
             }
         }
+        self.num_groups += usize::from(!self.starts_with("?") || self.starts_with("?<"));
         self.out.push('(');
         if self.starts_with("?") && !self.starts_with("?<") {
             while let Some(c) = self.next() {
@@ -180,11 +295,12 @@ impl Translator<'_> {
             'W' => self.set(in_class, "a-zA-Z0-9_", true),
             's' => self.set(in_class, r"\t\n\x0B\f\r\x20", false),
             'S' => self.set(in_class, r"\t\n\x0B\f\r\x20", true),
-            'h' => self.set(in_class, r"\x20\t\u{a0}\u{1680}\u{180e}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}", false),
-            'H' => self.set(in_class, r"\x20\t\u{a0}\u{1680}\u{180e}\u{2000}-\u{200a}\u{202f}\u{205f}\u{3000}", true),
-            'v' => self.set(in_class, r"\n\x0B\f\r\u{85}\u{2028}\u{2029}", false),
-            'V' => self.set(in_class, r"\n\x0B\f\r\u{85}\u{2028}\u{2029}", true),
-            'R' if !in_class => self.out.push_str(r"(?:\r\n|[\n\x0B\f\r\u{85}\u{2028}\u{2029}])"),
+            'h' => self.set(in_class, r"\x20\t\x{a0}\x{1680}\x{180e}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}", false),
+            'H' => self.set(in_class, r"\x20\t\x{a0}\x{1680}\x{180e}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}", true),
+            'v' => self.set(in_class, r"\n\x0B\f\r\x{85}\x{2028}\x{2029}", false),
+            'V' => self.set(in_class, r"\n\x0B\f\r\x{85}\x{2028}\x{2029}", true),
+            'R' if !in_class => self.out.push_str(r"(?:\r\n|[\n\x0B\f\r\x{85}\x{2028}\x{2029}])"),
+            'b' if !in_class && self.backtracks => self.out.push_str(WORD_BOUNDARY),
             'b' if !in_class => self.out.push_str(r"(?-u:\b)"),
             'B' if !in_class => self.out.push_str(r"\B"),
             'A' | 'z' if !in_class => {
@@ -226,7 +342,12 @@ impl Translator<'_> {
                 let control = self.next().map(|c| u32::from(c) ^ 0x40);
                 self.push_code(control)?;
             }
-            '1'..='9' | 'k' => return Err(self.refuse("a back-reference")),
+            '1'..='9' if !in_class => self.back_reference(c),
+            'k' if !in_class => {
+                self.backtracks = true;
+                self.out.push_str(r"\k");
+            }
+            '1'..='9' => return Err(self.malformed("Illegal/unsupported escape sequence")),
             'G' | 'X' | 'N' => return Err(self.refuse(&format!("\\{c}"))),
             _ if c.is_ascii_alphabetic() => return Err(self.malformed("Illegal/unsupported escape sequence")),
             _ => self.out.push_str(&regex::escape(&c.to_string()).replace(' ', r"\x20")),
@@ -238,6 +359,21 @@ impl Translator<'_> {
             self.out.push(c);
         }
         Ok(())
+    }
+
+    /// The first digit is a group's number; further ones belong to it where there are so many groups.
+    fn back_reference(&mut self, first: char) {
+        let mut group = first.to_digit(10).unwrap_or_default() as usize;
+        while let Some(digit) = self.peek().and_then(|c| c.to_digit(10)) {
+            let longer = group * 10 + digit as usize;
+            if longer > self.num_groups {
+                break;
+            }
+            group = longer;
+            self.at += 1;
+        }
+        self.backtracks = true;
+        self.out.push_str(&format!(r"(?:\{group})"));
     }
 
     fn set(&mut self, _in_class: bool, members: &str, negated: bool) {
@@ -302,7 +438,7 @@ impl Translator<'_> {
             "IsWhite_Space" => r"\p{White_Space}",
             "IsIdeographic" => r"\p{Ideographic}",
             "javaWhitespace" => {
-                r"\x1c-\x1f\t\n\x0B\f\r\x20\u{1680}\u{2000}-\u{2006}\u{2008}-\u{200a}\u{2028}\u{2029}\u{205f}\u{3000}"
+                r"\x1c-\x1f\t\n\x0B\f\r\x20\x{1680}\x{2000}-\x{2006}\x{2008}-\x{200a}\x{2028}\x{2029}\x{205f}\x{3000}"
             }
             other => {
                 if other.starts_with("In")
@@ -332,7 +468,6 @@ pub(super) struct Replacement(Vec<Part>);
 enum Part {
     Literal(String),
     Group(usize),
-    Named(String),
 }
 
 impl Replacement {
@@ -340,7 +475,7 @@ impl Replacement {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a group that the pattern lacks, or a `$` or backslash at the end.
-    pub(super) fn new(text: &str, pattern: &Regex) -> Result<Self> {
+    pub(super) fn new(text: &str, pattern: &Pattern) -> Result<Self> {
         let chars: Vec<char> = text.chars().collect();
         let bad = |why: &str| Error::invalid_input(format!("{why} in the replacement [{text}]"));
         let (mut parts, mut literal, mut at) = (Vec::new(), String::new(), 0);
@@ -357,21 +492,20 @@ impl Replacement {
                     }
                     if chars.get(at) == Some(&'{') {
                         let name: String = chars.iter().skip(at + 1).take_while(|&&c| c != '}').collect();
-                        if !pattern.capture_names().flatten().any(|known| known == name) {
-                            return Err(bad(&format!("No group with name {{{name}}}")));
-                        }
+                        let group = pattern.group_named(&name);
+                        let group = group.ok_or_else(|| bad(&format!("No group with name {{{name}}}")))?;
                         at += name.chars().count() + 2;
-                        parts.push(Part::Named(name));
+                        parts.push(Part::Group(group));
                         continue;
                     }
                     let digit = |at: usize| chars.get(at).and_then(|c| c.to_digit(10)).map(|digit| digit as usize);
                     let mut group = digit(at).ok_or_else(|| bad("Illegal group reference"))?;
-                    if group >= pattern.captures_len() {
+                    if group >= pattern.num_groups() {
                         return Err(bad(&format!("No group {group}")));
                     }
                     at += 1;
                     while let Some(longer) =
-                        digit(at).map(|digit| group * 10 + digit).filter(|&longer| longer < pattern.captures_len())
+                        digit(at).map(|digit| group * 10 + digit).filter(|&longer| longer < pattern.num_groups())
                     {
                         group = longer;
                         at += 1;
@@ -387,27 +521,26 @@ impl Replacement {
         Ok(Self(parts))
     }
 
-    /// Appends what replaces a match.
-    pub(super) fn append(&self, captures: &Captures<'_>, out: &mut String) {
+    /// Appends what replaces a match in `text`.
+    pub(super) fn append(&self, text: &str, groups: &Groups, out: &mut String) {
         for part in &self.0 {
             match part {
-                Part::Literal(text) => out.push_str(text),
-                Part::Group(group) => out.push_str(captures.get(*group).map_or("", |found| found.as_str())),
-                Part::Named(name) => out.push_str(captures.name(name).map_or("", |found| found.as_str())),
+                Part::Literal(literal) => out.push_str(literal),
+                Part::Group(group) => out.push_str(groups.get(*group).and_then(|found| text.get(found)).unwrap_or("")),
             }
         }
     }
 
     /// `text` with the first match or all of them replaced; `None` when there is none.
-    pub(super) fn replace(&self, pattern: &Regex, text: &str, all: bool) -> Option<String> {
+    pub(super) fn replace(&self, pattern: &Pattern, text: &str, all: bool) -> Option<String> {
         let mut out = String::new();
         let mut last = 0;
         let mut any = false;
-        for captures in pattern.captures_iter(text).take(if all { usize::MAX } else { 1 }) {
-            let Some(found) = captures.get(0) else { continue };
-            out.push_str(&text[last..found.start()]);
-            self.append(&captures, &mut out);
-            last = found.end();
+        for groups in pattern.captures_iter(text).take(if all { usize::MAX } else { 1 }) {
+            let Some(found) = groups.get(0) else { continue };
+            out.push_str(&text[last..found.start]);
+            self.append(text, &groups, &mut out);
+            last = found.end;
             any = true;
         }
         any.then(|| {
@@ -439,20 +572,29 @@ mod tests {
             (r"[a\-z]+", "", "-z", Some("-z")),
             (r"\bfoo\b", "", "éfoo", Some("foo")),
             ("(?<n>a)b", "", "ab", Some("ab")),
+            (r"\d(?=b)", "", "1a2b", Some("2")),
+            (r"(?<!b)\w(?!c)", "", "bcbd", Some("b")),
+            (r"(?<=\p{Lower})\p{Upper}", "", "HTtP", Some("P")),
+            (r"(?<=[\p{L}&&[^\p{Lu}]])\w", "", "AbC", Some("C")),
+            (r"(a|b)\1", "", "abba", Some("bb")),
+            (r"(a)\10", "", "aa0", Some("aa0")),
+            (r"(?<n>a)\k<n>", "", "baa", Some("aa")),
+            ("a++b", "", "aab", Some("aab")),
+            ("a++a", "", "aaa", None),
+            ("(?>a|ab)c", "", "abc", None),
+            (r"(?=f)\bfoo\b", "", "éfoo", Some("foo")),
+            (r"(?=.)x.y", "", "x\ry", None),
         ] {
             let regex = compile(pattern, flags).unwrap();
-            assert_eq!(regex.find(text).map(|found| found.as_str()), found, "{pattern} in {text}");
+            assert_eq!(regex.find(text).map(|found| &text[found]), found, "{pattern} in {text}");
         }
     }
 
     #[test]
     fn what_cannot_agree_is_refused_by_name() {
         for (pattern, what) in [
-            ("a(?=b)", "look-ahead"),
-            ("(?<!b)a", "look-behind"),
-            (r"(a)\1", "back-reference"),
-            ("a++", "possessive"),
-            ("(?>a)", "atomic"),
+            (r"\Ga", "\\G"),
+            (r"(a)\2", "cannot be used"),
             (r"\p{InGreek}", "InGreek"),
             ("(x", "(x"),
             ("[x", "Unclosed"),
@@ -460,6 +602,11 @@ mod tests {
             let error = compile(pattern, "").unwrap_err().to_string();
             assert!(error.contains(what), "{pattern}: {error}");
         }
+    }
+
+    #[test]
+    fn a_pattern_that_backtracks_without_end_gives_up() {
+        assert!(compile(r"(\w+)+(?!x)\1b", "").unwrap().find(&"a".repeat(5000)).is_none());
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! Most cut the text into ranges ([`Tokenizer::for_each_word`]), which is what the fast path takes. `path_hierarchy` makes
 //! terms of its own ([`super::path_hierarchy`]).
 
-use regex::Regex;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::categories::{
     CharSet, DIGITS, EXTENDERS, HAN, HANGUL, HIRAGANA, KATAKANA, LETTERS, NUMERIC_COMPANIONS, is_java_whitespace,
 };
+use super::java_regex::Pattern;
 use super::path_hierarchy::PathHierarchy;
 use super::stream::TokenKind;
 
@@ -27,9 +27,9 @@ pub(super) enum Tokenizer {
     /// The whole text is one token.
     Keyword,
     /// What stands between matches.
-    Split(Regex),
+    Split(Pattern),
     /// What a group of each match holds.
-    Match(Regex, usize),
+    Match(Pattern, usize),
     /// What stands between characters of a set, cut to this length.
     CharGroup(CharGroup, usize),
     /// Substrings, by their length in characters.
@@ -68,18 +68,18 @@ impl Tokenizer {
             Tokenizer::Split(pattern) => {
                 let mut from = 0;
                 for found in pattern.find_iter(text) {
-                    if found.start() > from {
-                        visit(from, found.start());
+                    if found.start > from {
+                        visit(from, found.start);
                     }
-                    from = found.end();
+                    from = found.end;
                 }
                 if from < text.len() {
                     visit(from, text.len());
                 }
             }
             Tokenizer::Match(pattern, group) => {
-                let groups = pattern.captures_iter(text).filter_map(|captures| captures.get(*group));
-                groups.filter(|found| !found.is_empty()).for_each(|found| visit(found.start(), found.end()));
+                let groups = pattern.captures_iter(text).filter_map(|groups| groups.get(*group));
+                groups.filter(|found| !found.is_empty()).for_each(|found| visit(found.start, found.end));
             }
             Tokenizer::CharGroup(separators, max_len) => {
                 runs_of(text, |c| !separators.contains(c), *max_len, &mut visit);

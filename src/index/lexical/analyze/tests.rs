@@ -51,7 +51,7 @@ fn what_is_wrong_is_refused_by_name() {
         (json!({"filter": {"f": {"type": "shingle", "max_shingle_size": 9}}}), "[index.max_shingle_diff]"),
         (json!({"filter": {"f": {"type": "stemmer", "language": "kstem"}}}), "stemmer [kstem] is not supported"),
         (json!({"filter": {"f": {"type": "stemmer", "language": "klingon"}}}), "klingon"),
-        (json!({"filter": {"f": {"type": "pattern_replace", "pattern": "a(?=b)"}}}), "look-ahead"),
+        (json!({"filter": {"f": {"type": "pattern_replace", "pattern": "\\Ga"}}}), "\\G"),
         (
             json!({"filter": {"f": {"type": "synonym", "synonyms_path": "x"}}, "analyzer": {"a": {"tokenizer": "standard", "filter": "f"}}}),
             "synonyms_path",
@@ -88,6 +88,20 @@ fn what_is_wrong_is_refused_by_name() {
         let error = settings(analysis.clone()).unwrap_err().to_string();
         assert!(error.contains(said), "{analysis}: {error}");
     }
+}
+
+/// The examples of Elasticsearch's reference: the char filter "pattern_replace" and the CamelCase tokenizer of the analyzer "pattern".
+#[test]
+fn patterns_look_around() {
+    let analyzers = Analyzers::default();
+    let terms = |request: Value, text: &str| analyzer_of(&analyzers, &request).unwrap().terms(text);
+    let cards = json!({"tokenizer": "standard",
+        "char_filter": [{"type": "pattern_replace", "pattern": "(\\d+)-(?=\\d)", "replacement": "$1_"}]});
+    assert_eq!(terms(cards, "My credit card is 123-456-789"), ["My", "credit", "card", "is", "123_456_789"]);
+    let camel_case = json!({"filter": ["lowercase"], "tokenizer": {"type": "pattern", "pattern": concat!(
+        "([^\\p{L}\\d]+)|(?<=\\D)(?=\\d)|(?<=\\d)(?=\\D)|(?<=[\\p{L}&&[^\\p{Lu}]])(?=\\p{Lu})",
+        "|(?<=\\p{Lu})(?=\\p{Lu}[\\p{L}&&[^\\p{Lu}]])")}});
+    assert_eq!(terms(camel_case, "MooseX::FTPClass2_beta"), ["moose", "x", "ftp", "class", "2", "beta"]);
 }
 
 #[test]

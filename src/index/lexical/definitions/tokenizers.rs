@@ -53,7 +53,7 @@ pub(in super::super) fn build(params: &Params<'_>, settings: &IndexSettings) -> 
             match params.signed("group", -1)? {
                 -1 => Tokenizer::Split(regex),
                 group => {
-                    let group = usize::try_from(group).ok().filter(|&group| group < regex.captures_len());
+                    let group = usize::try_from(group).ok().filter(|&group| group < regex.num_groups());
                     let group =
                         group.ok_or_else(|| params.invalid("invalid group specified: pattern has no such group"))?;
                     Tokenizer::Match(regex, group)

@@ -14,7 +14,6 @@ mod word_parts;
 
 use std::sync::Arc;
 
-use regex::Regex;
 use rustc_hash::FxHashSet;
 
 pub(super) use cjk_bigram::CjkBigrams;
@@ -27,6 +26,7 @@ pub(super) use word_parts::{CharKind, WordParts};
 
 use super::analyzers::Step;
 use super::folding;
+use super::java_regex::Pattern;
 use super::stopwords::WordSet;
 use super::stream::{Stream, StreamToken, TokenKind, units};
 
@@ -60,7 +60,7 @@ pub(super) enum StreamFilter {
     /// `CJKBigramFilter`.
     CjkBigrams(CjkBigrams),
     /// `PatternCaptureGroupTokenFilter`.
-    PatternCapture { patterns: Vec<Regex>, keep_original: bool },
+    PatternCapture { patterns: Vec<Pattern>, keep_original: bool },
     /// `WordDelimiterFilter`, `WordDelimiterGraphFilter`.
     WordDelimiter(WordDelimiter),
     /// `SynonymFilter`: synonyms of several words lie over the words that follow.

@@ -1,11 +1,10 @@
 //! `pattern_capture`: what the groups of patterns hold, at the place of the token.
 
-use regex::Regex;
-
+use super::super::java_regex::Pattern;
 use super::super::stream::{Stream, StreamToken};
 
 /// Groups in the order in which they begin; the term itself first, or in place of no group at all.
-pub(super) fn capture(stream: &mut Stream, patterns: &[Regex], keep_original: bool) {
+pub(super) fn capture(stream: &mut Stream, patterns: &[Pattern], keep_original: bool) {
     let mut out = Vec::with_capacity(stream.tokens.len());
     for token in stream.tokens.drain(..) {
         let groups = groups_of(&token.term, patterns, keep_original);
@@ -23,17 +22,13 @@ pub(super) fn capture(stream: &mut Stream, patterns: &[Regex], keep_original: bo
 }
 
 /// Merges the patterns' groups by where they begin; within a pattern they come match by match, group by group.
-fn groups_of(term: &str, patterns: &[Regex], keep_original: bool) -> Vec<(usize, usize)> {
+fn groups_of(term: &str, patterns: &[Pattern], keep_original: bool) -> Vec<(usize, usize)> {
     let mut queues: Vec<std::collections::VecDeque<(usize, usize)>> = patterns
         .iter()
         .map(|pattern| {
             pattern
                 .captures_iter(term)
-                .flat_map(|captures| {
-                    let groups: Vec<_> =
-                        captures.iter().skip(1).flatten().map(|group| (group.start(), group.end())).collect();
-                    groups
-                })
+                .flat_map(|groups| groups.parts().map(|group| (group.start, group.end)).collect::<Vec<_>>())
                 .filter(|&(start, end)| start < end && !(keep_original && start == 0 && end == term.len()))
                 .collect()
         })
