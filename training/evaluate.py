@@ -11,7 +11,7 @@ BM25 run are the candidates, `hybrid` fuses BM25's scores with the dense leg's, 
 The order by the cross-encoder alone is worked out from the weighted run, whose scores are `standardised fused + w *
 standardised logit`: subtracting the first part and sorting saves half of the reading.
 
-Out: `training/figures/quality.json` and `quality.md`; runs stay in WORK/evaluation.
+Out: `training/figures/quality.json` and `quality.md`; runs and the figures so far stay in WORK/evaluation, where a second call goes on.
 
 Usage: evaluate.py --collections DIR [--work DIR] [--bifocal PROGRAM] [--only NAME ...] [--models NAME ...]
 [--rerankers NAME ...]
@@ -56,7 +56,9 @@ def main():
     arguments.add_argument("--weight", type=float, help="of the re-ranker; as calibrate.py chose it when absent")
     options = arguments.parse_args()
     out = options.figures / "quality.json"
-    figures = json.loads(out.read_text()) if out.exists() else []
+    # Not the kept figures: those are of the models that were shipped before.
+    so_far = options.work / "evaluation" / "quality.json"
+    figures = json.loads(so_far.read_text(encoding="utf-8")) if so_far.exists() else []
     finished = {(row["collection"], row["bi_encoder"], row["plan"]) for row in figures}
     for collection in sorted(path for path in options.collections.iterdir() if (path / "corpus.jsonl").exists()):
         if options.only and collection.name not in options.only:
@@ -72,6 +74,7 @@ def main():
             rows = measured(collection.name, bi_encoder, runs, qrels)
             kept = [row for row in figures if (row["collection"], row["bi_encoder"]) != (collection.name, bi_encoder)]
             figures = sorted([*kept, *rows], key=lambda row: (row["collection"], row["bi_encoder"]))
+            common.write_json(so_far, figures)
             common.write_json(out, figures)
             common.write_text(out.with_suffix(".md"), table(figures))
     print(table(figures))

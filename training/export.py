@@ -6,7 +6,7 @@ In: `NAME/calibrated/model.safetensors`, `NAME/judged.jsonl`, `NAME/calibration.
 * `NAME/fp32/`: a model folder for comparisons; also `tokenizer.json` and its configuration in `NAME/calibrated`, so
   that sentence-transformers' CrossEncoder loads that folder;
 * `models/NAME/`: `model.onnx` (int8, by models/prepare/bert_graph.py), `tokenizer.json`, `bifocal.json`, `LICENSE`;
-* `training/figures/export.NAME.json`: Spearman's correlation and the largest difference of int8 to fp32 over held-out
+* `NAME/export.json` and `training/figures/export.NAME.json`: Spearman's correlation and the largest difference of int8 to fp32 over held-out
   pairs, and the calibration error of both.
 
 Usage: export.py --name NAME [--work DIR] [--models-dir DIR] [--max-tokens N] [--smooth]
@@ -50,8 +50,9 @@ def main():
     )
     options = arguments.parse_args()
     trained, target = options.work / options.name, options.models_dir / options.name
-    figures = options.figures / f"export.{options.name}.json"
-    if common.done(target / "model.onnx", figures):
+    exported = trained / "export.json"
+    if exported.exists() and is_shipped(target, json.loads(exported.read_text(encoding="utf-8"))):
+        print(f"exists: {target}, exported from {trained}; nothing to do")
         return
     weights = {
         name.removeprefix("bert."): value
@@ -84,6 +85,7 @@ def main():
         "mean_logit_difference": round(float(np.abs(exact - close).mean()), 4),
         "ece_fp32": round(error(exact, labels), 4),
         "ece_int8": round(error(close, labels), 4),
+        "blake3": blake3.blake3(int8).hexdigest(),
     }
     print(json.dumps(report))
     write_folder(trained / "fp32", options, fp32, rows_interact=False)
@@ -92,9 +94,16 @@ def main():
         (common.PREPARE / "licences" / "Apache-2.0").read_text(encoding="utf-8"), encoding="utf-8"
     )
     write_for_sentence_transformers(trained / "calibrated", options.max_tokens)
-    common.write_json(figures, report)
+    common.write_json(options.figures / f"export.{options.name}.json", report)
+    common.write_json(exported, report)
     if report["spearman"] < MIN_SPEARMAN:
         sys.exit(f"Spearman {report['spearman']} is below {MIN_SPEARMAN}; try --smooth")
+
+
+def is_shipped(target, report):
+    """Whether the model folder has the file that was exported. A clone has an older one, which says nothing of this training."""
+    model = target / "model.onnx"
+    return model.exists() and blake3.blake3(model.read_bytes()).hexdigest() == report["blake3"]
 
 
 def held_out_pairs(options, number):

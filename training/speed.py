@@ -10,7 +10,7 @@ Same texts, same threads, both in turn, the median of several rounds. Two loads:
 The engine's time is that of the stage `rerank` as `bifocal search --json` reports it, for the second search of a
 process; the other's is that of `CrossEncoder.predict` with the batch size given, tokenisation included in both.
 
-Out: `training/figures/speed.json`.
+Out: `WORK/speed.json`, and the same in `training/figures/`.
 
 Usage: speed.py [--work DIR] [--bifocal PROGRAM] [--threads N] [--batch-sizes 1 8 32]
 """
@@ -53,7 +53,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--num-queries", type=int, default=NUM_QUERIES)
     options = arguments.parse_args()
-    out = options.figures / "speed.json"
+    out = options.work / "speed.json"
     if common.done(out):
         return
     os.environ["BIFOCAL_THREADS"] = str(options.threads)
@@ -88,6 +88,7 @@ def main():
         report["loads"][name] = {"pairs": num_pairs, "pairs_per_s": rates, "times_faster": times_faster}
         print(name, json.dumps(report["loads"][name]))
     common.write_json(out, report)
+    common.write_json(options.figures / "speed.json", report)
 
 
 def cpu():
