@@ -265,6 +265,18 @@ impl Index {
         Ok(self.opened().tantivy.load_metas()?.payload)
     }
 
+    /// Whether the index has other segments than a snapshot: a commit came since, or a merge ended.
+    ///
+    /// # Errors
+    /// `Corrupt` when the list of segments is damaged, `Io` when it cannot be read.
+    pub(crate) fn has_other_segments(&self, snapshot: &tantivy::Searcher) -> Result<bool> {
+        let mut listed = self.opened().tantivy.searchable_segment_ids()?;
+        let mut known: Vec<_> = snapshot.segment_readers().iter().map(tantivy::SegmentReader::segment_id).collect();
+        listed.sort_unstable();
+        known.sort_unstable();
+        Ok(listed != known)
+    }
+
     fn put_opened(&self, opened: Opened) {
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
     }

@@ -92,6 +92,7 @@ pub async fn serve(
     state: Arc<AppState>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
+    memory::keep_little();
     let _ = state.address.set(listener.address()?);
     let handle = Handle::new();
     let stopping = handle.clone();

@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 const IDLE: Duration = Duration::from_secs(60);
 /// Without a write for this long, Tantivy's threads are ended; the merges that the last commit began are long over.
 const REST: Duration = Duration::from_secs(600);
+/// How often it is looked whether merges have ended, while there may be any.
+const SETTLE: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(5) };
 /// After a failure, the next attempt comes so much later.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -114,20 +116,24 @@ struct Due {
     refresh: Option<Instant>,
     sync: Option<Instant>,
     flush: Option<Instant>,
+    settle: Option<Instant>,
     rest: Option<Instant>,
 }
 
 impl Due {
     fn next(&self) -> Option<Instant> {
-        [self.refresh, self.sync, self.flush, self.rest].into_iter().flatten().min()
+        [self.refresh, self.sync, self.flush, self.settle, self.rest].into_iter().flatten().min()
     }
 }
 
 fn run(inner: &Inner) {
     let mut last_sync = Instant::now();
+    let mut last_settled = Instant::now();
     let mut not_before = Instant::now();
     loop {
-        let due = due(inner, last_sync, not_before);
+        let mut due = due(inner, last_sync, not_before);
+        // Merges run in a writer alone, and its next refresh sees what they made.
+        due.settle = (due.refresh.is_none() && inner.feed_slot().has_feed()).then(|| last_settled + SETTLE);
         let asked = inner.wake.wait(due.next());
         if asked.stop {
             return;
@@ -152,6 +158,10 @@ fn run(inner: &Inner) {
         }
         if is_due(due.flush) {
             attempt("flush", &|| inner.flush());
+        }
+        if is_due(due.settle) {
+            attempt("taking in merged segments", &|| inner.settle());
+            last_settled = Instant::now();
         }
         if is_due(due.rest) {
             attempt("ending the writer", &|| inner.rest());

@@ -336,6 +336,26 @@ impl Inner {
         }
     }
 
+    /// Takes in what merges have made since the last refresh: searches read fewer segments, and the files of the old ones go.
+    pub(super) fn settle(&self) -> Result<()> {
+        let _slot = self.feed_slot();
+        if !self.index.has_other_segments(self.committed.load().searcher())? {
+            return Ok(());
+        }
+        let searcher = Arc::new(Searcher::open(&self.index)?);
+        let shows_all = {
+            let state = self.state();
+            state.visible == state.committed
+        };
+        // Where refreshes are rarer than commits, the segments also hold what is not to be seen yet.
+        if shows_all {
+            self.publish(searcher);
+        } else {
+            self.committed.store(searcher);
+        }
+        Ok(())
+    }
+
     /// Ends Tantivy's threads, which nobody needed for a long time.
     pub(super) fn rest(&self) -> Result<()> {
         let mut slot = self.feed_slot();

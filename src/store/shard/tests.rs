@@ -76,6 +76,22 @@ fn a_write_is_read_at_once_and_searched_after_a_refresh() {
 }
 
 #[test]
+fn what_a_merge_made_is_searched_without_another_write() {
+    let (_folder, shard) = still_shard();
+    for number in 0..8 {
+        shard.write_one(index(&number.to_string(), json!({"n": number}))).unwrap();
+        shard.refresh().unwrap();
+    }
+    let num_segments = || shard.searcher().searcher().segment_readers().len();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while num_segments() > 1 {
+        assert!(std::time::Instant::now() < until, "still {} segments", num_segments());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(shard.searcher().num_documents(), 8);
+}
+
+#[test]
 fn deletions_are_remembered_for_a_while() {
     let (_folder, shard) = still_shard();
     shard.write_one(index("1", json!({}))).unwrap();
