@@ -114,7 +114,7 @@ class Bifocal(Engine):
 
     @staticmethod
     def definition():
-        vector = {"type": "dense_vector", "dims": DIMS, "similarity": "cosine", "index_options": {"type": "hnsw"}}
+        vector = {"type": "dense_vector", "dims": DIMS, "similarity": "cosine"}
         return {"settings": {"number_of_replicas": 0}, "mappings": {"properties": {"text": {"type": "text"}, "vector": vector}}}
 
     @staticmethod

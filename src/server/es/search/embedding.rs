@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::contexts::{Context, Contexts};
 use super::execute::SearchRequest;
-use super::retriever::{self, Runner};
+use super::retriever::{self, Resolved, Runner};
 use super::target::Target;
 use super::{hybrid, targets};
 use crate::index::TimeLimit;
@@ -140,7 +140,9 @@ fn texts_of(app: &Arc<AppState>, request: &SearchRequest, target: &Target) -> Ve
     queries.extend(bodies.filter_map(|body| retriever::knn_query(target, body, &[]).ok()));
     if let Some(Ok(tree)) = search.retriever.as_ref().map(|tree| retriever::parse(tree, search.size())) {
         let time_limit = TimeLimit::default();
-        let runner = Runner { targets: std::slice::from_ref(target), models: &app.models, time_limit: &time_limit };
+        let resolved = Resolved::default();
+        let targets = std::slice::from_ref(target);
+        let runner = Runner { targets, models: &app.models, time_limit: &time_limit, resolved: &resolved };
         queries.extend(runner.leaves(&tree, target).unwrap_or_default());
     }
     let mut texts: Vec<TextToEmbed> = Vec::new();

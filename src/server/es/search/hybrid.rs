@@ -16,7 +16,9 @@ use super::params::SearchParams;
 use super::query_phase::{Matching, Prepared, QueryPhase, Ranked, RunOptions, limited};
 use super::response::SearchResponse;
 use super::retriever::frozen::{Frozen, FrozenKey, FrozenRankings};
-use super::retriever::{self, DocRef, Ranked as RankedDoc, Ranking, Retriever, RetrieverKind, Runner, provenance};
+use super::retriever::{
+    self, DocRef, Ranked as RankedDoc, Ranking, Resolved, Retriever, RetrieverKind, Runner, provenance,
+};
 use super::target::Target;
 use crate::index::TimeLimit;
 use crate::retrieve::collect::{CollectRequest, CollectedHit, SortValue, Total, TrackTotal, collect, score_documents};
@@ -191,7 +193,9 @@ fn sections(
         let leaf =
             Retriever { kind: RetrieverKind::Knn(body.clone()), filter: Vec::new(), min_score: None, name: None };
         let limited = limited(targets, &options.time_limit);
-        let runner = Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit };
+        let resolved = Resolved::default();
+        let runner =
+            Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit, resolved: &resolved };
         let ranking = runner.run(&leaf, usize::MAX)?;
         for (clauses, docs) in clauses.iter_mut().zip(by_target(&ranking, targets.len())) {
             clauses.push((name.clone(), Query::Docs(docs)));
@@ -238,11 +242,13 @@ fn tree(
     let lists = app.slot::<FrozenRankings>();
     let kept = if from > 0 { lists.get(key) } else { None };
     let is_kept = kept.is_some();
+    let resolved = Resolved::default();
     let frozen = match kept {
         Some(frozen) => frozen,
         None => {
             let limited = limited(targets, &options.time_limit);
-            let runner = Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit };
+            let runner =
+                Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit, resolved: &resolved };
             let ranking = runner.run(&tree, usize::MAX)?;
             let searchers = targets.iter().map(|target| target.searcher.clone()).collect();
             let frozen = Arc::new(Frozen { searchers, ranking });
@@ -255,7 +261,8 @@ fn tree(
         .zip(&frozen.searchers)
         .map(|(target, searcher)| Target { searcher: searcher.clone(), ..target.clone() })
         .collect();
-    let runner = Runner { targets: &targets, models: &app.models, time_limit: &options.time_limit };
+    let runner =
+        Runner { targets: &targets, models: &app.models, time_limit: &options.time_limit, resolved: &resolved };
     let matches = runner.matches(&tree)?;
     let mut phase = QueryPhase::default();
     let track_total = options.track_total.unwrap_or(search.track_total());
@@ -414,7 +421,8 @@ impl Hybrid {
             return if params.provenance { self.tell_clauses(search, response) } else { Ok(()) };
         };
         let no_limit = TimeLimit::default();
-        let runner = Runner { targets: &self.targets, models: &app.models, time_limit: &no_limit };
+        let resolved = Resolved::default();
+        let runner = Runner { targets: &self.targets, models: &app.models, time_limit: &no_limit, resolved: &resolved };
         for (doc, hit) in self.page.iter().zip(&mut response.hits) {
             if search.explain
                 && let Some(target) = self.targets.get(doc.doc.shard)

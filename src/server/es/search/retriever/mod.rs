@@ -20,7 +20,7 @@ use crate::document::DocumentId;
 use crate::retrieve::DocLocator;
 
 pub(super) use parse::parse;
-pub(super) use run::{Runner, knn_query};
+pub(super) use run::{Resolved, Runner, knn_query};
 
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq)]

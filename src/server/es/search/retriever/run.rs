@@ -1,6 +1,7 @@
 //! A tree to a ranked list, over one or several indices.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
@@ -18,6 +19,20 @@ use crate::server::es::error::{EsError, EsResult};
 use crate::server::es::search::rescore::RescoreSpec;
 use crate::server::es::search::target::Target;
 
+/// What a search's leaves found by vectors, by index and leaf: found once, for the ranking and for what is counted.
+#[derive(Debug, Default)]
+pub(in crate::server::es::search) struct Resolved(Mutex<HashMap<(usize, usize), Query>>);
+
+impl Resolved {
+    fn keep(&self, shard: usize, leaf: usize, query: Query) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((shard, leaf), query);
+    }
+
+    fn get(&self, shard: usize, leaf: usize) -> Option<Query> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(shard, leaf)).cloned()
+    }
+}
+
 /// Runs trees of retrievers.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::server::es::search) struct Runner<'a> {
@@ -27,6 +42,8 @@ pub(in crate::server::es::search) struct Runner<'a> {
     pub(in crate::server::es::search) models: &'a Models,
     /// That of the targets' searchers: leaves stop then, with what they have; a cross-encoder reads no more.
     pub(in crate::server::es::search) time_limit: &'a TimeLimit,
+    /// Shared by the runners of one search over one snapshot.
+    pub(in crate::server::es::search) resolved: &'a Resolved,
 }
 
 impl Runner<'_> {
@@ -43,12 +60,14 @@ impl Runner<'_> {
     /// # Errors
     /// What a query inside the tree is refused with.
     pub(in crate::server::es::search) fn matches(&self, retriever: &Retriever) -> EsResult<Vec<Query>> {
-        let of_target = |target| {
-            let mut should = self.leaves(retriever, target)?;
+        let of_target = |(shard, target)| {
+            let leaves = self.leaves(retriever, target)?.into_iter().enumerate();
+            let mut should: Vec<Query> =
+                leaves.map(|(leaf, query)| self.resolved.get(shard, leaf).unwrap_or(query)).collect();
             collect_pins(retriever, &mut should);
             Ok(Query::Bool(BoolQuery { should, ..BoolQuery::default() }))
         };
-        self.targets.iter().map(of_target).collect()
+        self.targets.iter().enumerate().map(of_target).collect()
     }
 
     /// The queries of the leaves on one index, by the leaves' numbers.
@@ -131,7 +150,9 @@ impl Runner<'_> {
             if let Some(k) = k_of(&query) {
                 depth = depth.min(k);
             }
+            let query = index.searcher.lexical().resolve(&query)?;
             let collected = collect(&index.searcher, &CollectRequest::top(&query, depth))?;
+            self.resolved.keep(shard, leaf, query);
             if collected.timed_out {
                 warnings.push(format!("the time was up before [{}] was searched through", index.index));
             }
