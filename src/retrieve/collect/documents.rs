@@ -53,6 +53,11 @@ impl NestedPlace {
             .rev()
             .fold(object.clone(), |inner, (field, _)| Map::from_iter([(field.clone(), Value::Object(inner))]))
     }
+
+    /// The object of a source that is as [`NestedPlace::wrapped`] makes it.
+    pub fn unwrapped<'s>(&self, source: &'s Map<String, Value>) -> Option<&'s Map<String, Value>> {
+        self.steps.iter().try_fold(source, |object, (field, _)| object.get(field)?.as_object())
+    }
 }
 
 impl Searcher {

@@ -568,8 +568,14 @@ impl<'a> Run<'a> {
                 hits
             }
         };
-        let by_score = request.sort.is_empty();
-        let max_score = if by_score { hits.first().and_then(|hit| hit.score) } else { self.max_score };
+        // As in Elasticsearch: an order that begins with the score knows the best one without looking at all matches.
+        let begins_with_score = request.sort.first().is_none_or(|key| {
+            matches!(key.by, SortBy::Score)
+                && key.direction == Direction::Descending
+                && request.collapse.is_none()
+                && !request.track_scores
+        });
+        let max_score = if begins_with_score { hits.first().and_then(|hit| hit.score) } else { self.max_score };
         let timed_out = self.timed_out || self.searcher.lexical().time_limit().was_noticed();
         let total = match self.known_total {
             Some(total) => Total { value: total, at_least: false },

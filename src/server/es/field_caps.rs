@@ -53,11 +53,8 @@ async fn tell(
             let target = target.map_or_else(|| "_all".to_string(), |Path(target)| target);
             let mut told: Vec<(String, BTreeMap<String, Capability>)> = Vec::new();
             for index in resolve(&app, &target, options)? {
-                let mut fields = of_definition(&index.shard()?.definition())?;
-                fields.retain(|path, capability| {
-                    wanted.iter().any(|pattern| matches(pattern, path)) && passes(capability, &filters, &types)
-                });
-                told.push((index.name().to_string(), fields));
+                let fields = of_definition(&index.shard()?.definition())?;
+                told.push((index.name().to_string(), selected(fields, &wanted, &filters, &types)));
             }
             Ok(EsResponse::json(join(&told, include_unmapped)))
         })
@@ -111,6 +108,29 @@ fn passes(capability: &Capability, filters: &[String], types: &[String]) -> bool
         "-multifield" => !capability.is_multi_field,
         _ => true,
     })
+}
+
+/// The fields that are asked about and, as in Elasticsearch, the objects that they stand in.
+fn selected(
+    mut fields: BTreeMap<String, Capability>,
+    wanted: &[String],
+    filters: &[String],
+    types: &[String],
+) -> BTreeMap<String, Capability> {
+    let is_wanted = |path: &str, capability: &Capability| {
+        wanted.iter().any(|pattern| matches(pattern, path)) && passes(capability, filters, types)
+    };
+    let mut kept: BTreeSet<String> =
+        fields.iter().filter(|(path, capability)| is_wanted(path, capability)).map(|(path, _)| path.clone()).collect();
+    if !filters.iter().any(|filter| filter == "-parent") {
+        let above = |path: &String| -> Vec<String> {
+            path.match_indices('.').filter_map(|(at, _)| path.get(..at)).map(str::to_string).collect()
+        };
+        let parents: Vec<String> = kept.iter().flat_map(above).collect();
+        kept.extend(parents.into_iter().filter(|path| fields.get(path).is_some_and(|parent| parent.is_parent)));
+    }
+    fields.retain(|path, _| kept.contains(path));
+    fields
 }
 
 /// The fields of a mapping, by path, with those that every document has.
@@ -246,5 +266,20 @@ mod tests {
         let nested = fields(json!({"properties": {"a": {"type": "nested"}, "b": {"type": "long"}}}));
         let passing = |filter: &str| nested.values().filter(|one| passes(one, &[filter.to_string()], &[])).count();
         assert_eq!((passing("-nested"), passing("-parent"), passing("+metadata")), (1, 1, 0));
+    }
+
+    #[test]
+    fn the_objects_that_a_field_stands_in_are_told_with_it() {
+        let mapping = json!({"properties": {
+            "a": {"type": "nested", "properties": {"b": {"properties": {"c": {"type": "long"}, "d": {"type": "long"}}}}},
+            "e": {"properties": {"f": {"type": "text", "fields": {"raw": {"type": "keyword"}}}}}}});
+        let told = |wanted: &str, filter: &str| {
+            let filters: Vec<String> = if filter.is_empty() { Vec::new() } else { vec![filter.to_string()] };
+            selected(fields(mapping.clone()), &[wanted.to_string()], &filters, &[]).into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(told("a.b.c", ""), ["a", "a.b", "a.b.c"]);
+        assert_eq!(told("a.b.c", "-parent"), ["a.b.c"]);
+        assert_eq!(told("*.raw", ""), ["e", "e.f.raw"]);
+        assert!(told("x", "").is_empty());
     }
 }

@@ -142,6 +142,12 @@ pub(super) fn refuse(place: Place<'_>, reason: String) -> EsError {
     EsError::new(400, "x_content_parse_exception", named)
 }
 
+/// The error of a value that its field does not take, as Elasticsearch's parsers wrap it.
+pub(super) fn failed_field(place: Place<'_>, field: &str, cause: EsError) -> EsError {
+    EsError::new(400, "x_content_parse_exception", format!("[{}] failed to parse field [{field}]", place.kind))
+        .caused_by(cause)
+}
+
 fn misfit(place: Place<'_>, key: &str, value: &Value) -> EsError {
     refuse(place, format!("[{}] {key} doesn't support values of type: {}", place.kind, token(value)))
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::error::{EsError, EsResult};
 use super::super::query_dsl::QueryContext;
-use super::body::{Body, Place, number, refuse, text};
+use super::body::{Body, Place, failed_field, number, refuse, text};
 use super::source::{Formatted, source};
 use super::terms::order;
 use crate::aggregate::AggregationKind;
@@ -22,10 +22,8 @@ pub(super) fn histogram(body: &mut Body<'_>) -> EsResult<AggregationKind> {
     let source = source(body, Formatted::Yes)?;
     let interval = body.number("interval")?.unwrap_or(0.0);
     if interval <= 0.0 {
-        return Err(EsError::illegal_argument(format!(
-            "[interval] must be >0 for histogram aggregation [{}]",
-            place.name
-        )));
+        let reason = format!("[interval] must be >0 for histogram aggregation [{}]", place.name);
+        return Err(failed_field(place, "interval", EsError::illegal_argument(reason)));
     }
     let offset = body.number("offset")?.unwrap_or(0.0);
     let min_doc_count = body.count("min_doc_count")?.unwrap_or(0);
@@ -116,14 +114,12 @@ pub(super) fn rounding(body: &mut Body<'_>, source: &ValueSource) -> EsResult<Ro
     }
     let interval = match (body.text("calendar_interval")?, body.text("fixed_interval")?) {
         (Some(_), Some(_)) => {
-            return Err(EsError::illegal_argument(
-                "Cannot use [fixed_interval] with [calendar_interval] configuration option.",
-            ));
+            let reason = "Cannot use [fixed_interval] with [calendar_interval] configuration option.";
+            return Err(failed_field(place, "fixed_interval", EsError::illegal_argument(reason)));
         }
         (Some(unit), None) => Interval::Calendar(CalendarUnit::parse(&unit).ok_or_else(|| {
-            EsError::illegal_argument(format!(
-                "The supplied interval [{unit}] could not be parsed as a calendar interval."
-            ))
+            let reason = format!("The supplied interval [{unit}] could not be parsed as a calendar interval.");
+            failed_field(place, "calendar_interval", EsError::illegal_argument(reason))
         })?),
         (None, Some(length)) => match duration(&length) {
             Some(millis) if millis > 0 => Interval::Fixed(millis),
@@ -131,10 +127,11 @@ pub(super) fn rounding(body: &mut Body<'_>, source: &ValueSource) -> EsResult<Ro
                 return Err(EsError::illegal_argument("Zero or negative time interval not supported"));
             }
             None => {
-                return Err(EsError::illegal_argument(format!(
+                let reason = format!(
                     "failed to parse setting [date_histogram.fixedInterval] with value [{length}] as a time value: unit is missing or \
                      unrecognized"
-                )));
+                );
+                return Err(failed_field(place, "fixed_interval", EsError::illegal_argument(reason)));
             }
         },
         (None, None) => {

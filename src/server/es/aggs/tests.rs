@@ -373,8 +373,8 @@ fn what_is_wrong_is_said_in_elasticsearchs_words() {
         ),
         (
             json!({"a": {"date_histogram": {"field": "day", "calendar_interval": "2d"}}}),
-            "illegal_argument_exception",
-            "The supplied interval [2d] could not be parsed as a calendar interval.",
+            "x_content_parse_exception",
+            "[date_histogram] failed to parse field [calendar_interval]",
         ),
         (
             json!({"a": {"date_histogram": {"field": "day"}}}),
@@ -383,13 +383,13 @@ fn what_is_wrong_is_said_in_elasticsearchs_words() {
         ),
         (
             json!({"a": {"date_histogram": {"field": "day", "fixed_interval": "1d", "calendar_interval": "day"}}}),
-            "illegal_argument_exception",
-            "Cannot use [fixed_interval] with [calendar_interval] configuration option.",
+            "x_content_parse_exception",
+            "[date_histogram] failed to parse field [fixed_interval]",
         ),
         (
             json!({"a": {"histogram": {"field": "n", "interval": 0}}}),
-            "illegal_argument_exception",
-            "[interval] must be >0 for histogram aggregation [a]",
+            "x_content_parse_exception",
+            "[histogram] failed to parse field [interval]",
         ),
         (
             json!({"a": {"terms": {"field": "n", "order": {"b": "asc"}}}}),

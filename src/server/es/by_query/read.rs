@@ -171,6 +171,11 @@ pub(super) fn check_batch(batch: usize) -> EsResult<usize> {
 
 /// One part of the documents: `{"id": 0, "max": 2}`.
 pub(super) fn slice(value: &Value) -> EsResult<Slice> {
+    if let Some(unknown) =
+        value.as_object().and_then(|slice| slice.keys().find(|key| !["id", "max"].contains(&key.as_str())))
+    {
+        return Err(EsError::unsupported(format!("[{unknown}] of [slice]")));
+    }
     let part = |name: &str| value.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
     match (part("id"), part("max")) {
         (Some(id), Some(max)) if max > 1 && id < max => Ok(Slice { id, max }),

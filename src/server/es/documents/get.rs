@@ -19,12 +19,18 @@ pub(super) struct GetParams {
     visibility: Visibility,
     refresh: bool,
     version: Option<u64>,
+    /// Whether a routing was given: one shard needs none to be found, but a mapping may ask for it.
+    is_routed: bool,
 }
 
 impl GetParams {
+    /// The same for a document that may bring its own routing.
+    pub(super) fn routed(&self, is_routed: bool) -> Self {
+        Self { is_routed: self.is_routed || is_routed, ..self.clone() }
+    }
+
     pub(super) fn read(params: &Params) -> EsResult<Self> {
-        // One shard needs no routing to be found.
-        params.accept(&["preference", "routing"]);
+        params.accept(&["preference"]);
         refuse_stored_fields(params.str("stored_fields"))?;
         let realtime = params.bool_or("realtime", true)?;
         let version = match params.str("version_type") {
@@ -36,6 +42,7 @@ impl GetParams {
             visibility: if realtime { Visibility::Realtime } else { Visibility::Refreshed },
             refresh: params.bool_or("refresh", false)?,
             version,
+            is_routed: params.str("routing").is_some(),
         })
     }
 }
@@ -168,6 +175,12 @@ pub(super) async fn source(
 /// A document, if it is there; refreshed before where that is asked for.
 pub(super) fn find(index: &IndexHandle, id: &DocumentId, get: &GetParams) -> EsResult<Option<StoredDocument>> {
     let shard = index.shard()?;
+    if !get.is_routed && shard.definition().mappings.routing.is_some_and(|routing| routing.required) {
+        let text = format!("routing is required for [{}]/[{id}]", index.name());
+        return Err(EsError::new(400, "routing_missing_exception", text)
+            .with("index_uuid", json!("_na_"))
+            .with("index", json!(index.name())));
+    }
     if get.refresh {
         shard.refresh()?;
     }

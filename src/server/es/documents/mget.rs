@@ -17,6 +17,7 @@ struct Wanted {
     index: String,
     id: DocumentId,
     source: SourceFilter,
+    is_routed: bool,
 }
 
 pub(super) async fn mget_all(State(app): State<Arc<AppState>>, params: Params, body: Body) -> EsResult<EsResponse> {
@@ -46,7 +47,7 @@ async fn mget(app: Arc<AppState>, index: Option<String>, params: Params, body: B
 
 fn answer(app: &AppState, wanted: &Wanted, get: &GetParams) -> Value {
     let found = app.catalog.one(&wanted.index).map_err(EsError::from).and_then(|index| {
-        let found = find(&index, &wanted.id, get)?;
+        let found = find(&index, &wanted.id, &get.routed(wanted.is_routed))?;
         Ok(shown(&index, &wanted.id, found.as_ref(), &wanted.source))
     });
     match found {
@@ -73,7 +74,7 @@ fn read(body: &Map<String, Value>, index: Option<&str>, source: &SourceFilter) -
         for item in items {
             let item = match name.as_str() {
                 "docs" => read_one(item, index, source)?,
-                "ids" => (index.map(str::to_string), text_of(item), source.clone()),
+                "ids" => (index.map(str::to_string), text_of(item), source.clone(), false),
                 other => {
                     return Err(EsError::parsing(format!(
                         "unknown key [{other}] for a START_ARRAY, expected [docs] or [ids]"
@@ -83,8 +84,10 @@ fn read(body: &Map<String, Value>, index: Option<&str>, source: &SourceFilter) -
             let place = wanted.len();
             match item {
                 (None, ..) => faults.push(format!("index is missing for doc {place}")),
-                (_, None, _) => faults.push(format!("id is missing for doc {place}")),
-                (Some(index), Some(id), source) => wanted.push(Wanted { index, id: id.into(), source }),
+                (_, None, ..) => faults.push(format!("id is missing for doc {place}")),
+                (Some(index), Some(id), source, is_routed) => {
+                    wanted.push(Wanted { index, id: id.into(), source, is_routed });
+                }
             }
         }
     }
@@ -100,19 +103,20 @@ fn read(body: &Map<String, Value>, index: Option<&str>, source: &SourceFilter) -
     Err(error)
 }
 
-type Read = (Option<String>, Option<String>, SourceFilter);
+type Read = (Option<String>, Option<String>, SourceFilter, bool);
 
 fn read_one(item: &Value, index: Option<&str>, source: &SourceFilter) -> EsResult<Read> {
     let Value::Object(item) = item else {
         return Err(EsError::illegal_argument("docs array element should include an object"));
     };
-    let mut read = (index.map(str::to_string), None, source.clone());
+    let mut read = (index.map(str::to_string), None, source.clone(), false);
     for (name, value) in item {
         match name.as_str() {
             "_index" => read.0 = text_of(value),
             "_id" => read.1 = text_of(value),
             "_source" => read.2 = SourceFilter::from_value(value)?,
-            "routing" | "_routing" | "version_type" | "_version_type" => {}
+            "routing" | "_routing" => read.3 = !value.is_null(),
+            "version_type" | "_version_type" => {}
             "stored_fields" | "_stored_fields" => refuse_stored_fields(Some("fields"))?,
             other => return Err(EsError::parsing(format!("unknown key [{other}] for a document of [docs]"))),
         }

@@ -146,7 +146,12 @@ impl QueryContext<'_> {
                     (Side::Lower, true) | (Side::Upper, false) => Rounding::Down,
                     (Side::Lower, false) | (Side::Upper, true) => Rounding::Up,
                 };
-                TermValue::Integer(self.date(field, &text, reading, rounding)?)
+                // Elasticsearch reads a range's dates before it makes the query: the error is the date's own.
+                let millis = self.date(field, &text, reading, rounding);
+                TermValue::Integer(millis.map_err(|mut error| match error.cause.take() {
+                    Some(own) => *own,
+                    None => error,
+                })?)
             }
         })
     }

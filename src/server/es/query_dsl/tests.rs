@@ -449,6 +449,7 @@ fn what_cannot_be_read_is_refused_in_elasticsearchs_words() {
             "failed to create query: For input string: \"soon\"",
         ),
         (json!({"term": {"when": "soon"}}), "query_shard_exception", "failed to parse date field [soon]"),
+        (json!({"range": {"when": {"gte": "soon"}}}), "parse_exception", "failed to parse date field [soon]"),
         (json!({"term": {"ip": "soon"}}), "query_shard_exception", "'soon' is not an IP string literal."),
         (json!({"term": {"open": "maybe"}}), "query_shard_exception", "Can't parse boolean value [maybe]"),
         (json!({"terms": {"tag": "a"}}), "parsing_exception", "[terms] query does not support [tag]"),

@@ -166,11 +166,11 @@ impl SearchBody {
         self.size.unwrap_or(10)
     }
 
-    /// Refuses what contradicts itself, as Elasticsearch does.
+    /// Refuses pages that lie too deep. Elasticsearch asks each index, so the error is one of theirs.
     ///
     /// # Errors
     /// `illegal_argument_exception`.
-    pub(super) fn check(&self, max_result_window: usize, is_scroll: bool) -> EsResult<()> {
+    pub(super) fn check_window(&self, max_result_window: usize, is_scroll: bool) -> EsResult<()> {
         let (from, size) = (self.from(), self.size());
         let invalid = |text: String| Err(EsError::illegal_argument(text));
         if is_scroll && size > max_result_window {
@@ -184,6 +184,16 @@ impl SearchBody {
                 from.saturating_add(size)
             ));
         }
+        Ok(())
+    }
+
+    /// Refuses what contradicts itself, as Elasticsearch does.
+    ///
+    /// # Errors
+    /// `illegal_argument_exception`.
+    pub(super) fn check(&self, max_result_window: usize, is_scroll: bool) -> EsResult<()> {
+        let from = self.from();
+        let invalid = |text: String| Err(EsError::illegal_argument(text));
         if self.search_after.is_some() && from > 0 {
             return invalid("`from` parameter must be set to 0 when `search_after` is used".to_string());
         }

@@ -7,7 +7,7 @@ use super::aggregations;
 use super::body::SearchBody;
 use super::contexts::{Context, Contexts, Scroll};
 use super::embedding::{Embedded, with_embedded};
-use super::failures;
+use super::failures::{self, Failure};
 use super::fetch;
 use super::hybrid;
 use super::params::SearchParams;
@@ -55,7 +55,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
             )));
         };
         let targets = with_embedded(targets::at_now(&frozen, search.size()), &embedded);
-        search.check(targets::result_window(&targets, &app.limits), params.scroll.is_some())?;
+        check(app, &search, &targets, params.scroll.is_some())?;
         let options = RunOptions {
             sort: (!search.sort.is_empty()).then(|| sort_spec::with_tiebreaker(&search.sort)),
             ..options_of(&search, &params)
@@ -65,7 +65,7 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
         response
     } else {
         let targets = with_embedded(targets::resolve(app, &indices, resolve, search.size())?, &embedded);
-        search.check(targets::result_window(&targets, &app.limits), params.scroll.is_some())?;
+        check(app, &search, &targets, params.scroll.is_some())?;
         if params.global_statistics && targets.len() > 1 {
             return Err(EsError::unsupported("[search_type] dfs_query_then_fetch over several indices"));
         }
@@ -91,6 +91,17 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
     };
     response.took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(response)
+}
+
+/// Refuses what contradicts itself and what lies too deep in an index.
+fn check(app: &AppState, search: &SearchBody, targets: &[Target], is_scroll: bool) -> EsResult<()> {
+    let window = targets::result_window(targets, &app.limits);
+    search.check(window, is_scroll)?;
+    search.check_window(window, is_scroll).map_err(|error| {
+        let failure = |target: &Target| Failure { index: target.index.clone(), error: error.clone() };
+        let failures: Vec<Failure> = targets.iter().map(failure).collect();
+        if failures.is_empty() { error } else { failures::all_failed(&failures, "query", &app.options.node_name) }
+    })
 }
 
 /// The next page of a scroll.

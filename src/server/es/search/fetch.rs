@@ -235,9 +235,10 @@ impl<'a> Fetcher<'a> {
         let source = match &self.source {
             SourceFilter::None => None,
             SourceFilter::All => Some(serde_json::value::to_raw_value(object)),
-            // As Elasticsearch, patterns are read from the object on.
+            // As in Elasticsearch, patterns name the object's members from the document down.
             SourceFilter::Parts { .. } => {
-                self.source.apply(object.clone()).map(|kept| serde_json::value::to_raw_value(&kept))
+                let kept = self.source.apply(placed);
+                kept.map(|kept| serde_json::value::to_raw_value(place.unwrapped(&kept).unwrap_or(&empty)))
             }
         };
         Hit { head, source: source.transpose().map_err(damaged)?, tail }.into_value()
@@ -288,7 +289,9 @@ impl<'a> Fetcher<'a> {
         fields::from_columns(&self.columns, self.target, found.locator, &mut values)?;
         if let (Some(collapse), Some(group)) = (&self.search.collapse, &found.group) {
             let printed = super::collapse::print_group_value(group, &collapse.field, self.target);
-            values.insert(collapse.field.clone(), Value::Array(vec![printed]));
+            if !printed.is_null() {
+                values.insert(collapse.field.clone(), Value::Array(vec![printed]));
+            }
         }
         if !values.is_empty() {
             tail.insert("fields".to_string(), Value::Object(values));

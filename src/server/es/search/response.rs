@@ -135,7 +135,12 @@ impl SearchResponse {
             terminated_early: search.terminate_after.map(|_| phase.terminated_early),
             shards: shards(targets.len(), &phase.failures, node),
             total: (track_total != TrackTotal::No).then(|| fetch::total(phase.total)),
-            max_score: phase.max_score.map_or(Value::Null, read::score),
+            max_score: match phase.max_score {
+                Some(score) => read::score(score),
+                // So does Elasticsearch where no index was searched.
+                None if targets.is_empty() => json!(0.0),
+                None => Value::Null,
+            },
             hits,
             aggregations: None,
             extra: Map::new(),

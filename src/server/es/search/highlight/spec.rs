@@ -36,7 +36,7 @@ pub(super) struct Options {
 /// Which highlighter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Passages between the bounds of sentences or words; stands for `fvh` too.
+    /// Passages between the bounds of sentences or words.
     Unified,
     /// Fragments of a size, word by word.
     Plain,
@@ -107,8 +107,6 @@ impl HighlightSpec {
             for (name, value) in json::object("highlight_field", options)? {
                 match name.as_str() {
                     "matched_fields" => read.matched_fields = json::texts("highlight_field", name, value)?,
-                    // Only Lucene's fast vector highlighter shifts fragments.
-                    "fragment_offset" => drop(json::integer("highlight_field", name, value)?),
                     _ => read.member("highlight_field", name, value)?,
                 }
             }
@@ -118,13 +116,19 @@ impl HighlightSpec {
     }
 }
 
+/// What only Lucene's highlighter over term vectors does: other fragments than those of the highlighters here.
+fn fast_vector_highlighter(name: &str, value: impl std::fmt::Display) -> EsError {
+    EsError::unsupported(format!("[{name}] [{value}] of highlight belongs to the fast vector highlighter (fvh), which"))
+}
+
 impl Options {
     fn member(&mut self, part: &str, name: &str, value: &Value) -> EsResult<()> {
         match name {
             "type" => {
                 self.kind = Some(match json::text(part, name, value)?.as_str() {
-                    "unified" | "fvh" | "fast-vector-highlighter" => Kind::Unified,
+                    "unified" => Kind::Unified,
                     "plain" | "highlighter" => Kind::Plain,
+                    "fvh" | "fast-vector-highlighter" => return Err(fast_vector_highlighter("type", "fvh")),
                     other => {
                         return Err(EsError::illegal_argument(format!(
                             "unknown highlighter type [{other}] for the field"
@@ -152,8 +156,7 @@ impl Options {
                 self.boundary = Some(match json::text(part, name, value)?.to_ascii_lowercase().as_str() {
                     "sentence" => Boundary::Sentence,
                     "word" => Boundary::Word,
-                    // The fast vector highlighter's own way, which ends fragments at any of some characters.
-                    "chars" => Boundary::Sentence,
+                    "chars" => return Err(fast_vector_highlighter(name, "chars")),
                     other => {
                         return Err(EsError::illegal_argument(format!(
                             "No enum constant for the boundary scanner [{other}]"
@@ -180,9 +183,17 @@ impl Options {
                 // -1 stands for the index's own limit.
                 self.max_analyzed_offset = Some(usize::try_from(offset).unwrap_or(super::MAX_ANALYZED_OFFSET));
             }
-            // Fixed rules stand for locales; the rest belongs to the fast vector highlighter.
-            "boundary_scanner_locale" | "boundary_chars" => drop(json::text(part, name, value)?),
-            "boundary_max_scan" | "phrase_limit" => drop(json::size(part, name, value)?),
+            // Unicode's rules for every language serve English and the root locale.
+            "boundary_scanner_locale" => {
+                let locale = json::text(part, name, value)?;
+                let language = locale.split(['-', '_']).next().unwrap_or_default();
+                if !matches!(language, "" | "en" | "und" | "root") {
+                    return Err(EsError::unsupported(format!("[boundary_scanner_locale] [{locale}] of highlight")));
+                }
+            }
+            "boundary_chars" | "boundary_max_scan" | "phrase_limit" | "fragment_offset" => {
+                return Err(fast_vector_highlighter(name, value));
+            }
             "force_source" => drop(json::boolean(part, name, value)?),
             "options" if value.as_object().is_some_and(Map::is_empty) => {}
             _ => return Err(json::unknown_field(part, name)),

@@ -113,6 +113,11 @@ fn nested_objects_are_shown() {
     let hit = &inner["hits"][0];
     assert_eq!(hit["_nested"], json!({"field": "parts", "offset": 1}));
     assert_eq!((&hit["_source"], &hit["sort"]), (&json!({"name": "second fox", "pages": 30}), &json!([30])));
+    let body = json!({"query": {"nested": {"path": "parts", "query": {"match": {"parts.name": "fox"}},
+        "inner_hits": {"size": 1, "sort": [{"parts.pages": "desc"}], "_source": ["parts.pages"]}}}});
+    let answer = server.search(body);
+    let source = &answer["hits"]["hits"][0]["inner_hits"]["parts"]["hits"]["hits"][0]["_source"];
+    assert_eq!(source, &json!({"pages": 30}), "named from the document down");
     let sorted = server.search(json!({"sort": [{"parts.pages": {"order": "desc", "nested": {"path": "parts"}}}]}));
     assert_eq!(&ids(&sorted)[..3], "1 2");
 }
@@ -192,6 +197,13 @@ fn what_is_not_a_search_is_refused_by_name() {
             "Cannot use [sort] option in conjunction with [rescore].",
         ),
         (json!({"slice": {"id": 0, "max": 2}}), "[slice] can only be used with"),
+        (json!({"highlight": {"fields": {"title": {"type": "fvh"}}}}), "fast vector highlighter (fvh), which is not"),
+        (json!({"highlight": {"boundary_scanner": "chars", "fields": {"title": {}}}}), "[boundary_scanner] [chars]"),
+        (json!({"highlight": {"fields": {"title": {"boundary_chars": ".,"}}}}), "[boundary_chars]"),
+        (json!({"highlight": {"fields": {"title": {"boundary_max_scan": 5}}}}), "[boundary_max_scan]"),
+        (json!({"highlight": {"fields": {"title": {"fragment_offset": 5}}}}), "[fragment_offset]"),
+        (json!({"highlight": {"fields": {"title": {"phrase_limit": 5}}}}), "[phrase_limit]"),
+        (json!({"highlight": {"fields": {"title": {"boundary_scanner_locale": "th"}}}}), "[boundary_scanner_locale]"),
         (json!({"query": {"colour": {}}}), "unknown query [colour]"),
         (json!({"fields": [{"field": "x", "include_unmapped": true}]}), "[include_unmapped]"),
     ] {
