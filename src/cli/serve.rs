@@ -106,7 +106,7 @@ struct LimitArgs {
     /// How long a client may take to send headers or leave a connection idle, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     header_timeout: u64,
-    /// How long a client may pause in the middle of a body, in seconds
+    /// How long a client may pause in the middle of a body, or of reading an answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     body_timeout: u64,
 }

@@ -16,7 +16,7 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// How long a client may take to send a request's headers, and how long a connection may be idle.
     pub header_timeout: Duration,
-    /// How long a client may send nothing in the middle of a body.
+    /// How long a client may send nothing in the middle of a body, or take nothing of an answer.
     pub body_timeout: Duration,
     /// Levels of a query inside queries (`indices.query.bool.max_nested_depth`).
     pub max_query_depth: usize,

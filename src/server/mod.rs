@@ -14,6 +14,7 @@ mod memory;
 pub mod metrics;
 pub mod request_id;
 pub mod serve;
+mod sockets;
 pub mod state;
 pub mod threads;
 

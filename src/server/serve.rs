@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio::time::MissedTickBehavior;
@@ -14,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use super::app::app;
 use super::es;
 use super::memory;
+use super::sockets::Acceptor;
 use super::state::AppState;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -113,8 +113,7 @@ pub async fn serve(
             server.serve(service).await
         }};
     }
-    // Answers are small and waited for: they do not wait for company.
-    let plain = NoDelayAcceptor::new();
+    let plain = Acceptor::new(state.limits.body_timeout);
     match listener.tls {
         Some(tls) => {
             let tls = RustlsAcceptor::new(tls).acceptor(plain);

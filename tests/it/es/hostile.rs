@@ -253,3 +253,24 @@ fn slow_clients_are_let_go_and_hold_nobody_up() {
     assert!(begin.elapsed() < BOUND, "{:?}", begin.elapsed());
     is_alive(&server.client, "slow clients");
 }
+
+#[test]
+fn who_does_not_read_an_answer_is_let_go() {
+    let server = Served::start_with(&["--body-timeout", "1"]);
+    library(&server.client);
+    let text = "word ".repeat(1_000_000);
+    for number in 0..6 {
+        let written =
+            server.client.json("PUT", &format!("/big/_doc/{number}?refresh=true"), Some(&json!({"text": text})));
+        assert_eq!(written.status, 201);
+    }
+    let mut stream = TcpStream::connect(server.client.url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(BOUND)).unwrap();
+    stream.write_all(b"GET /big/_search HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    // What the system had taken already is there, and then the connection is at its end.
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.starts_with(b"HTTP/1.1 200") && answer.len() < 6 * text.len(), "{} bytes", answer.len());
+    is_alive(&server.client, "a client that does not read");
+}

@@ -171,7 +171,8 @@ proptest::proptest! {
         proptest::prop_assert_eq!(terms, 2 * tokens.len());
         let graph = analyzer.graph(&text);
         if let Some(steps) = graph.steps() {
-            proptest::prop_assert!(steps.is_empty() == tokens.is_empty());
+            // A filter behind one that joins words may take the word away that a join leads to: no way through, as in Lucene.
+            proptest::prop_assert!(steps.is_empty() == tokens.is_empty() || graph.is_graph() && steps.is_empty());
         }
         analyzer.normalize(&text);
         explain(&analyzer, &[&text], Limits { position_gap: 100, max_tokens: usize::MAX }).unwrap();
