@@ -252,6 +252,7 @@ fn concrete(app: &AppState, expression: &str) -> EsResult<Vec<String>> {
 }
 
 fn add(app: &AppState, indices: &str, names: &[String], alias: &Alias) -> EsResult<Vec<AliasAction>> {
+    names.iter().try_for_each(|name| check(app, name, alias))?;
     let mut actions = Vec::new();
     for index in concrete(app, indices)? {
         for name in names {
@@ -263,6 +264,17 @@ fn add(app: &AppState, indices: &str, names: &[String], alias: &Alias) -> EsResu
         }
     }
     Ok(actions)
+}
+
+/// Refuses an alias whose filter is no query.
+///
+/// # Errors
+/// `illegal_argument_exception`, with the query's own error behind it.
+pub(super) fn check(app: &AppState, name: &str, alias: &Alias) -> EsResult<()> {
+    let Some(filter) = &alias.filter else { return Ok(()) };
+    super::search::check_query(app, filter).map_err(|error| {
+        EsError::illegal_argument(format!("failed to parse filter for alias [{name}]")).caused_by(error)
+    })
 }
 
 fn remove(app: &AppState, indices: &str, aliases: Vec<String>, must_exist: Option<bool>) -> EsResult<AliasAction> {

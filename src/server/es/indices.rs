@@ -67,6 +67,7 @@ async fn create(
             let app = app.clone();
             move || {
                 let new = NewIndex::read(body)?;
+                new.aliases.iter().try_for_each(|(name, alias)| aliases::check(&app, name, alias))?;
                 Ok(app.catalog.create(&index, &new.definition, new.aliases)?.name().to_string())
             }
         })

@@ -95,6 +95,9 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
 
 /// Refuses what contradicts itself and what lies too deep in an index.
 fn check(app: &AppState, search: &SearchBody, targets: &[Target], is_scroll: bool) -> EsResult<()> {
+    if targets.is_empty() {
+        search.query.iter().chain(&search.post_filter).try_for_each(|query| targets::check_query(app, query))?;
+    }
     let window = targets::result_window(targets, &app.limits);
     search.check(window, is_scroll)?;
     search.check_window(window, is_scroll).map_err(|error| {

@@ -39,6 +39,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub(super) use self::targets::check_query;
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{delete, get, post};

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
+use super::failures;
 use super::target::{Surroundings, Target};
+use crate::index::lexical::FieldTable;
+use crate::schema::IndexDefinition;
 use crate::server::es::error::EsResult;
-use crate::server::es::query_dsl::QueryLimits;
+use crate::server::es::query_dsl::{self, QueryContext, QueryLimits};
 use crate::server::es::request::Params;
 use crate::server::es::targets::read_options;
 use crate::server::limits::Limits;
@@ -77,16 +82,34 @@ pub(super) fn resolve(
     (0..).zip(resolved).map(target).collect()
 }
 
-fn surroundings(app: &Arc<AppState>) -> Surroundings {
-    let state = app.clone();
-    let limits = QueryLimits {
+fn query_limits(app: &AppState) -> QueryLimits {
+    QueryLimits {
         max_clause_count: app.limits.max_clause_count,
         max_nested_depth: app.limits.max_query_depth,
         max_terms_count: app.limits.max_terms_count,
         ..QueryLimits::default()
-    };
+    }
+}
+
+/// Reads a query that no index is asked (now), so that what is no query is refused there too.
+///
+/// # Errors
+/// What is wrong with the query whatever the mapping is.
+pub(in crate::server::es) fn check_query(app: &AppState, query: &Value) -> EsResult<()> {
+    let (fields, definition) = (FieldTable::default(), IndexDefinition::default());
+    let mut context = QueryContext::new("", &fields, &definition, now_millis(), &|_, _| Ok(None));
+    context.limits = query_limits(app);
+    match query_dsl::parse(query, &context) {
+        Err(error) if failures::is_request_error(&error) => Err(error),
+        // Nothing is mapped, so the rest is no fault of the query.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn surroundings(app: &Arc<AppState>) -> Surroundings {
+    let state = app.clone();
     Surroundings {
-        limits,
+        limits: query_limits(app),
         node: app.options.node_name.clone(),
         get: Box::new(move |index, id| {
             let shard = state.catalog.one(index)?.shard()?;

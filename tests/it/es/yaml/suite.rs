@@ -1,7 +1,7 @@
 //! A file of YAML tests: its documents, and what says that a test is to be skipped.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What this runner can do, by the names that suites ask for.
 const FEATURES: [&str; 20] = [
@@ -48,17 +48,26 @@ pub(super) enum Skip {
 /// Where the text is no YAML, or no list of steps.
 pub(super) fn read(text: &str) -> Result<Vec<Test>, String> {
     let (mut setup, mut teardown, mut tests) = (Vec::new(), Vec::new(), Vec::new());
+    let mut is_for_stack = true;
     for document in serde_norway::Deserializer::from_str(text) {
         let document = Value::deserialize(document).map_err(|error| error.to_string())?;
         let Value::Object(document) = document else { continue };
         for (name, steps) in document {
-            let Value::Array(steps) = steps else { return Err(format!("[{name}] is no list of steps")) };
-            match name.as_str() {
-                "setup" => setup = steps,
-                "teardown" => teardown = steps,
-                _ => tests.push((name, steps)),
+            match (name.as_str(), steps) {
+                ("setup", Value::Array(steps)) => setup = steps,
+                ("teardown", Value::Array(steps)) => teardown = steps,
+                // The clients' suites: `requires: {serverless: true, stack: false}`.
+                ("requires", Value::Object(wanted)) => is_for_stack = wanted.get("stack") != Some(&Value::Bool(false)),
+                (_, Value::Array(steps)) => tests.push((name, steps)),
+                (name, _) => return Err(format!("[{name}] is no list of steps")),
             }
         }
+    }
+    if !is_for_stack {
+        setup.insert(
+            0,
+            json!({"skip": {"version": "all", "reason": "for Elasticsearch without a cluster of one's own"}}),
+        );
     }
     let test = |(name, steps)| Test { name, setup: setup.clone(), steps, teardown: teardown.clone() };
     Ok(tests.into_iter().map(test).collect())
@@ -135,12 +144,13 @@ pub(super) fn skip(steps: &[Value], version: &str) -> Option<Skip> {
 
 #[test]
 fn files_and_reasons_to_skip() {
-    use serde_json::json;
     let tests =
         read("---\nsetup:\n  - do: {ping: {}}\n---\n\"one\":\n  - is_true: a\n---\n\"two\":\n  - is_false: a\n")
             .unwrap();
     let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
     assert_eq!((names, tests[1].setup.len()), (vec!["one", "two"], 1));
+    let serverless = read("---\nrequires: {serverless: true, stack: false}\n---\none:\n  - is_true: a\n").unwrap();
+    assert!(skip(&serverless[0].setup, "8.19.0").is_some());
     assert!(read("---\none: 3\n").is_err() && read("---\n[:\n").is_err());
     let skips = |step: Value| skip(&[step], "8.19.0").is_some();
     assert!(skips(json!({"skip": {"version": "all"}})) && skips(json!({"skip": {"version": " - 8.99.0"}})));

@@ -54,6 +54,11 @@ fn an_index_may_fail_alone() {
     assert_eq!((status, whole["error"]["type"].as_str()), (400, Some("search_phase_execution_exception")));
     let (status, none) = server.ask("POST", "/nope*/_search", Some(json!({})));
     assert_eq!((status, &none["hits"]["total"]["value"]), (200, &json!(0)), "{none}");
+    let unknown = json!({"query": {"bool": {"must": {"nonsense": {}}}}});
+    let (status, refused) = server.ask("POST", "/nope*/_search", Some(unknown));
+    assert_eq!((status, refused["error"]["type"].as_str()), (400, Some("parsing_exception")), "{refused}");
+    let unmapped = json!({"query": {"nested": {"path": "x", "query": {"term": {"x.y": 1}}}}});
+    assert_eq!(server.ask("POST", "/nope*/_search", Some(unmapped)).0, 200);
     let (status, skipped) = server.ask("POST", "/a,nope/_search?ignore_unavailable=true", Some(json!({})));
     assert_eq!((status, &skipped["hits"]["total"]["value"]), (200, &json!(2)));
 }
