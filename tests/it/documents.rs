@@ -371,6 +371,9 @@ fn what_a_query_finds_is_deleted_updated_and_copied() {
     );
     let updated = [("/updated", json!(17)), ("/deleted", json!(0)), ("/noops", json!(0))];
     check(&server, ("POST", "/books/_update_by_query?refresh=true&slices=auto", NONE), 200, &updated);
+    let sliced = json!({"slice": {"id": 0, "max": 2, "nonsense": 1}});
+    let unknown = [("/error/reason", json!("[slice] unknown field [nonsense]"))];
+    check(&server, ("POST", "/books/_update_by_query", sliced), 400, &unknown);
     // What changed since the refresh is a conflict.
     server.ok("PUT", "/books/_doc/29", &json!({"n": 29}));
     let conflict = [("/version_conflicts", json!(1)), ("/failures/0/id", json!("29"))];

@@ -110,6 +110,11 @@ fn passes(capability: &Capability, filters: &[String], types: &[String]) -> bool
     })
 }
 
+/// The paths of what a field may stand in, outermost first.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('.').filter_map(|(at, _)| path.get(..at))
+}
+
 /// The fields that are asked about and, as in Elasticsearch, the objects that they stand in.
 fn selected(
     mut fields: BTreeMap<String, Capability>,
@@ -117,16 +122,17 @@ fn selected(
     filters: &[String],
     types: &[String],
 ) -> BTreeMap<String, Capability> {
+    let without = |name: &str| filters.iter().any(|filter| filter == name);
+    let is_nested = |path: &str| above(path).any(|path| fields.get(path).is_some_and(|object| object.kind == "nested"));
     let is_wanted = |path: &str, capability: &Capability| {
-        wanted.iter().any(|pattern| matches(pattern, path)) && passes(capability, filters, types)
+        wanted.iter().any(|pattern| matches(pattern, path))
+            && passes(capability, filters, types)
+            && !(without("-nested") && is_nested(path))
     };
     let mut kept: BTreeSet<String> =
         fields.iter().filter(|(path, capability)| is_wanted(path, capability)).map(|(path, _)| path.clone()).collect();
-    if !filters.iter().any(|filter| filter == "-parent") {
-        let above = |path: &String| -> Vec<String> {
-            path.match_indices('.').filter_map(|(at, _)| path.get(..at)).map(str::to_string).collect()
-        };
-        let parents: Vec<String> = kept.iter().flat_map(above).collect();
+    if !without("-parent") {
+        let parents: Vec<String> = kept.iter().flat_map(|path| above(path)).map(str::to_string).collect();
         kept.extend(parents.into_iter().filter(|path| fields.get(path).is_some_and(|parent| parent.is_parent)));
     }
     fields.retain(|path, _| kept.contains(path));
@@ -280,6 +286,7 @@ mod tests {
         assert_eq!(told("a.b.c", ""), ["a", "a.b", "a.b.c"]);
         assert_eq!(told("a.b.c", "-parent"), ["a.b.c"]);
         assert_eq!(told("*.raw", ""), ["e", "e.f.raw"]);
+        assert_eq!(told("*", "-nested"), ["e", "e.f", "e.f.raw"]);
         assert!(told("x", "").is_empty());
     }
 }

@@ -131,9 +131,7 @@ fn run(inner: &Inner) {
     let mut last_settled = Instant::now();
     let mut not_before = Instant::now();
     loop {
-        let mut due = due(inner, last_sync, not_before);
-        // Merges run in a writer alone, and its next refresh sees what they made.
-        due.settle = (due.refresh.is_none() && inner.feed_slot().has_feed()).then(|| last_settled + SETTLE);
+        let due = due(inner, last_sync, last_settled, not_before);
         let asked = inner.wake.wait(due.next());
         if asked.stop {
             return;
@@ -172,7 +170,7 @@ fn run(inner: &Inner) {
     }
 }
 
-fn due(inner: &Inner, last_sync: Instant, not_before: Instant) -> Due {
+fn due(inner: &Inner, last_sync: Instant, last_settled: Instant, not_before: Instant) -> Due {
     let settings = **inner.settings.load();
     let translog = inner.translog.stats();
     let has_feed = inner.feed_slot().has_feed();
@@ -180,6 +178,10 @@ fn due(inner: &Inner, last_sync: Instant, not_before: Instant) -> Due {
     let mut due = Due::default();
     if let (Some(since), Some(interval)) = (state.pending_since, settings.refresh_interval) {
         due.refresh = Some((since + interval).max(not_before));
+    }
+    // Merges run in a writer alone; where a refresh is due, it sees what they made.
+    if has_feed && due.refresh.is_none() {
+        due.settle = Some((last_settled + SETTLE).max(not_before));
     }
     let is_unflushed = state.last_seq_no != state.flushed;
     if settings.durability == Durability::Async && inner.translog.has_unsynced() {

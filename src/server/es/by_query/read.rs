@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::retrieve::collect::Slice;
 use crate::server::es::documents::invalid;
+use crate::server::es::search::body::parse_slice;
 use crate::server::es::targets::read_options;
 use crate::server::es::{Body, EsError, EsResult, Params};
 use crate::store::catalog::IndicesOptions;
@@ -87,7 +88,7 @@ impl ByQuery {
                 "query" => read.query = Some(value),
                 "conflicts" => read.conflicts = Conflicts::read(value.as_str().unwrap_or_default())?,
                 "max_docs" => read.max_docs = Some(max_docs(&value)?),
-                "slice" => read.slice = Some(slice(&value)?),
+                "slice" => read.slice = Some(parse_slice(&value)?),
                 "script" => return Err(EsError::unsupported("[script] of a request by query")),
                 other => return Err(EsError::parsing(format!("unknown key [{other}] of a request by query"))),
             }
@@ -167,20 +168,4 @@ pub(super) fn check_batch(batch: usize) -> EsResult<usize> {
         return Ok(batch);
     }
     Err(EsError::illegal_argument(format!("a batch must have 1 to {MAX_BATCH} documents, got [{batch}]")))
-}
-
-/// One part of the documents: `{"id": 0, "max": 2}`.
-pub(super) fn slice(value: &Value) -> EsResult<Slice> {
-    if let Some(unknown) =
-        value.as_object().and_then(|slice| slice.keys().find(|key| !["id", "max"].contains(&key.as_str())))
-    {
-        return Err(EsError::unsupported(format!("[{unknown}] of [slice]")));
-    }
-    let part = |name: &str| value.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
-    match (part("id"), part("max")) {
-        (Some(id), Some(max)) if max > 1 && id < max => Ok(Slice { id, max }),
-        _ => Err(EsError::illegal_argument(format!(
-            "[slice] needs an [id] lower than its [max], which is at least 2, got [{value}]"
-        ))),
-    }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde_json::{Map, Value};
 
-use super::read::{ByQuery, Conflicts, check_batch, max_docs, slice};
+use super::read::{ByQuery, Conflicts, check_batch, max_docs};
 use super::work::{self, Outcome};
 use crate::server::es::documents::{SourceFilter, check_pipeline, invalid};
+use crate::server::es::search::body::parse_slice;
 use crate::server::es::{Body, EsError, EsResponse, EsResult, Params};
 use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
@@ -109,7 +110,7 @@ impl Reindex {
                     let size = value.as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
                     self.request.batch = check_batch(size)?;
                 }
-                ("slice", value) => self.request.slice = Some(slice(&value)?),
+                ("slice", value) => self.request.slice = Some(parse_slice(&value)?),
                 ("remote", _) => return Err(EsError::unsupported("[remote] of a reindex")),
                 (other, _) => return Err(EsError::unsupported(format!("[source.{other}] of a reindex"))),
             }

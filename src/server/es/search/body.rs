@@ -281,7 +281,7 @@ pub(super) fn track_total(value: &Value) -> EsResult<TrackTotal> {
     }
 }
 
-fn parse_slice(value: &Value) -> EsResult<Slice> {
+pub(in crate::server::es) fn parse_slice(value: &Value) -> EsResult<Slice> {
     let (mut id, mut max) = (None, None);
     for (name, value) in json::object("slice", value)? {
         match name.as_str() {

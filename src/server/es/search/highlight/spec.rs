@@ -183,7 +183,7 @@ impl Options {
                 // -1 stands for the index's own limit.
                 self.max_analyzed_offset = Some(usize::try_from(offset).unwrap_or(super::MAX_ANALYZED_OFFSET));
             }
-            // Unicode's rules for every language serve English and the root locale.
+            // Bounds are those of the root locale, which are English's too.
             "boundary_scanner_locale" => {
                 let locale = json::text(part, name, value)?;
                 let language = locale.split(['-', '_']).next().unwrap_or_default();
