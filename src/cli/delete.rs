@@ -49,7 +49,7 @@ pub(super) fn run(args: &DeleteArgs, models: &Arc<Models>) -> anyhow::Result<()>
     writer.commit()?;
     writer.finish()?;
     if args.json {
-        println!("{}", json!({"deleted": applied.num_deleted, "not_found": asked - applied.num_deleted}));
+        say!("{}", json!({"deleted": applied.num_deleted, "not_found": asked - applied.num_deleted}));
     } else {
         eprintln!("deleted {} of {asked} documents", applied.num_deleted);
     }

@@ -43,25 +43,22 @@ pub(super) fn run(args: &ExplainArgs, models: &Arc<Models>) -> anyhow::Result<()
     let id = DocumentId::from(args.id.as_str());
     let answer = why_not(&searcher, models, &SearchRequest::new(&args.query), &resolved, &id)?;
     if args.json {
-        println!("{}", serde_json::to_string(&answer)?);
+        say!("{}", serde_json::to_string(&answer)?);
         return Ok(());
     }
-    println!("document {} under plan {}: {}", answer.id, answer.plan, answer.verdict);
+    say!("document {} under plan {}: {}", answer.id, answer.plan, answer.verdict);
     for leg in &answer.legs {
         match (leg.score, leg.rank) {
-            (None, _) => println!("  {}: does not match", leg.leg),
-            (Some(score), Some(rank)) => println!("  {}: rank {rank}, score {score:.4} (depth {})", leg.leg, leg.depth),
-            (Some(score), None) => println!("  {}: score {score:.4}, not among the first {}", leg.leg, leg.searched),
+            (None, _) => say!("  {}: does not match", leg.leg),
+            (Some(score), Some(rank)) => say!("  {}: rank {rank}, score {score:.4} (depth {})", leg.leg, leg.depth),
+            (Some(score), None) => say!("  {}: score {score:.4}, not among the first {}", leg.leg, leg.searched),
         }
     }
     if let Some(fused) = &answer.fused {
-        println!("  fused: rank {}, score {:.4}", fused.rank, fused.score);
+        say!("  fused: rank {}, score {:.4}", fused.rank, fused.score);
     }
     if let Some(rerank) = &answer.rerank {
-        println!(
-            "  re-ranked: from {} to {}, relevance {:.4}",
-            rerank.rank_before, rerank.rank_after, rerank.relevance
-        );
+        say!("  re-ranked: from {} to {}, relevance {:.4}", rerank.rank_before, rerank.rank_after, rerank.relevance);
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(super) fn run(args: &GetArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     let mut missing = Vec::new();
     for id in &args.ids {
         match snapshot.get(&DocumentId::from(id.as_str())).with_context(|| format!("document {id:?}"))? {
-            Some(source) => println!("{}", json!({"_id": id, "_source": source})),
+            Some(source) => say!("{}", json!({"_id": id, "_source": source})),
             None => missing.push(id.as_str()),
         }
     }

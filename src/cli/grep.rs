@@ -126,17 +126,17 @@ fn read_text(file: &Path) -> crate::Result<String> {
 
 fn print(args: &GrepArgs, score: f32, passage: &Passage) {
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({"file": passage.file, "first_line": passage.first_line, "last_line": passage.last_line,
                    "start": passage.span.start, "end": passage.span.end, "score": score, "text": passage.text})
         );
         return;
     }
-    println!("{}:{}-{}: {score:.4}", passage.file.display(), passage.first_line, passage.last_line);
+    say!("{}:{}-{}: {score:.4}", passage.file.display(), passage.first_line, passage.last_line);
     for line in passage.text.lines() {
         let clean: String =
             line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-        println!("    {clean}");
+        say!("    {clean}");
     }
 }

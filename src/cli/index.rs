@@ -392,7 +392,7 @@ fn report(
             "segments": stats.segments,
             "bytes": stats.bytes,
         });
-        println!("{value}");
+        say!("{value}");
         return Ok(());
     }
     let mut parts = vec![format!("indexed {} documents", applied.num_indexed)];

@@ -3,7 +3,18 @@
 //! In: arguments as typed. Out: text on the terminal or one JSON object (`--json`), and an exit code
 //! ([`ErrorKind::exit_code`](crate::ErrorKind::exit_code)). Only this folder and `main.rs` print. Answers go to standard output;
 //! progress, warnings and errors to standard error.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line prints")]
+#![expect(clippy::print_stderr, reason = "the command line prints")]
+
+/// Prints a line to standard output, as [`print_out`] does.
+macro_rules! say {
+    () => { $crate::cli::print_out(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::cli::print_out(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// Prints to standard output, as [`print_out`] does, without ending the line.
+macro_rules! say_part {
+    ($($text:tt)*) => { $crate::cli::print_out(format_args!($($text)*)) };
+}
 
 mod cached_index;
 mod compact;
@@ -26,6 +37,7 @@ mod serve;
 mod stats;
 mod tune;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -174,6 +186,16 @@ fn in_one_line(error: &anyhow::Error) -> String {
         }
     }
     line
+}
+
+/// Prints to standard output. Where that takes no more, the process ends: quietly if the reader has seen enough, else with the reason.
+fn print_out(text: std::fmt::Arguments<'_>) {
+    let Err(error) = std::io::stdout().lock().write_fmt(text) else { return };
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    eprintln!("bifocal: standard output: {error}");
+    std::process::exit(i32::from(ErrorKind::Io.exit_code()));
 }
 
 /// A reader that has seen enough (`bifocal search ... | head`) is no fault.

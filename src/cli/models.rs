@@ -74,13 +74,13 @@ fn list(models: &Models, local: bool, json: bool) -> anyhow::Result<()> {
     let mut known = models.list()?;
     known.retain(|model| !local || model.folder.is_some());
     if json {
-        println!("{}", serde_json::to_string(&known)?);
+        say!("{}", serde_json::to_string(&known)?);
         return Ok(());
     }
-    println!("{:<52} {:<14} {:>5} {:>7}  {:<8} licence", "model", "kind", "dims", "tokens", "place");
+    say!("{:<52} {:<14} {:>5} {:>7}  {:<8} licence", "model", "kind", "dims", "tokens", "place");
     for model in known {
         let description = &model.description;
-        println!(
+        say!(
             "{:<52} {:<14} {:>5} {:>7}  {:<8} {}",
             description.name,
             word(&description.kind),
@@ -101,13 +101,13 @@ fn word(value: &impl serde::Serialize) -> String {
 fn show(info: &ModelInfo, json: bool) -> anyhow::Result<()> {
     let value = serde_json::to_value(info)?;
     if json {
-        println!("{value}");
+        say!("{value}");
         return Ok(());
     }
     for (key, value) in value.as_object().into_iter().flatten() {
         let shown = value.as_str().map_or_else(|| value.to_string(), str::to_string);
         if !shown.is_empty() && shown != "null" {
-            println!("{key:<16} {shown}");
+            say!("{key:<16} {shown}");
         }
     }
     Ok(())
@@ -116,12 +116,13 @@ fn show(info: &ModelInfo, json: bool) -> anyhow::Result<()> {
 fn check(models: &Models, model: &str, json: bool) -> anyhow::Result<()> {
     let report = models.check(model)?;
     if json {
-        println!("{}", serde_json::to_string(&report)?);
+        say!("{}", serde_json::to_string(&report)?);
     } else {
-        println!("{} loaded in {:.0} ms", report.fingerprint.name, report.load_ms);
-        println!(
+        say!("{} loaded in {:.0} ms", report.fingerprint.name, report.load_ms);
+        say!(
             "short query {:.1} ms, {:.0} passages of about forty words a second",
-            report.query_ms, report.passages_per_s
+            report.query_ms,
+            report.passages_per_s
         );
     }
     if report.problems.is_empty() {
@@ -146,11 +147,13 @@ fn measure(models: &Models, model: &str, file: &std::path::Path, json: bool) -> 
     let encoder = models.bi_encoder(model)?;
     let speed = bench_passages(encoder.as_ref(), &texts)?;
     if json {
-        println!("{}", serde_json::to_string(&speed)?);
+        say!("{}", serde_json::to_string(&speed)?);
     } else {
-        println!(
+        say!(
             "{:.1} passages and {:.0} tokens a second over {} texts",
-            speed.passages_per_s, speed.tokens_per_s, speed.num_passages
+            speed.passages_per_s,
+            speed.tokens_per_s,
+            speed.num_passages
         );
     }
     Ok(())

@@ -16,21 +16,21 @@ pub(super) fn print_hits(searcher: &Searcher, query: &str, response: &SearchResp
     let is_terminal = std::io::stdout().is_terminal();
     let style = if is_terminal { HighlightStyle::ANSI } else { HighlightStyle::PLAIN };
     for (rank, hit) in (1..).zip(&response.hits) {
-        println!("{rank:>3}. {}  ({})", clean(&title(hit)), clean(hit.id.as_str()));
+        say!("{rank:>3}. {}  ({})", clean(&title(hit)), clean(hit.id.as_str()));
         if let Some(text) = snippet(searcher, query, hit, &style) {
-            println!("     {text}");
+            say!("     {text}");
         }
-        println!("     {}", provenance(hit));
+        say!("     {}", provenance(hit));
     }
     if response.hits.is_empty() {
-        println!("no hits");
+        say!("no hits");
     }
     for warning in &response.warnings {
         eprintln!("warning: {}", warning.message);
     }
     let stages: Vec<String> =
         response.cost.stages.iter().map(|stage| format!("{} {:.2}", stage.name, stage.took_ms)).collect();
-    println!("{:.1} ms ({} ms)", response.took_ms, stages.join(", "));
+    say!("{:.1} ms ({} ms)", response.took_ms, stages.join(", "));
 }
 
 /// Prints the hits of several plans under each other, a line a rank.
@@ -44,7 +44,7 @@ pub(super) fn print_side_by_side(responses: &[SearchResponse]) {
                 format!("{shown:<WIDTH$}")
             })
             .collect();
-        println!("{}", padded.join("  ").trim_end());
+        say!("{}", padded.join("  ").trim_end());
     };
     row(responses.iter().map(|response| format!("{} ({:.1} ms)", response.plan, response.took_ms)).collect());
     row(responses.iter().map(|_| "-".repeat(WIDTH)).collect());

@@ -109,7 +109,7 @@ pub(super) fn run(args: &SearchArgs, models: &Arc<Models>) -> anyhow::Result<()>
     for plan in &plans {
         let response = search(&searcher, models, &request, plan)?;
         if args.json {
-            println!("{}", serde_json::to_string(&response)?);
+            say!("{}", serde_json::to_string(&response)?);
         } else {
             output::print_hits(&searcher, &args.query, &response);
         }
@@ -130,9 +130,9 @@ fn side_by_side(searcher: &Searcher, models: &Models, request: &SearchRequest, p
     if responses.is_empty() {
         return Err(Error::invalid_plan("none of the plans can run").into());
     }
-    println!("query: {}", request.text);
-    println!();
+    say!("query: {}", request.text);
+    say!();
     output::print_side_by_side(&responses);
-    println!();
+    say!();
     Ok(())
 }

@@ -231,6 +231,6 @@ pub(super) fn hash(_: &HashPasswordArgs) -> anyhow::Result<()> {
     if password.is_empty() {
         return Err(Error::invalid_input("no password on standard input").into());
     }
-    println!("{}", hash_password(password)?);
+    say!("{}", hash_password(password)?);
     Ok(())
 }

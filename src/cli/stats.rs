@@ -36,18 +36,18 @@ pub(super) fn run(args: &StatsArgs, models: &Arc<Models>) -> anyhow::Result<()> 
             map.insert("models".into(), json!(fingerprints));
             map.insert("definition".into(), serde_json::to_value(index.definition())?);
         }
-        println!("{value}");
+        say!("{value}");
         return Ok(());
     }
-    println!("documents  {}", stats.documents);
-    println!("passages   {}", stats.passages);
-    println!("segments   {} ({} deleted documents in them)", stats.segments, stats.deleted_documents);
-    println!("size       {:.1} MB", stats.bytes as f64 / 1e6);
+    say!("documents  {}", stats.documents);
+    say!("passages   {}", stats.passages);
+    say!("segments   {} ({} deleted documents in them)", stats.segments, stats.deleted_documents);
+    say!("size       {:.1} MB", stats.bytes as f64 / 1e6);
     for (field, model) in &fingerprints {
-        println!("model      {} ({} dimensions) of field {field}", model.name, model.dims);
+        say!("model      {} ({} dimensions) of field {field}", model.name, model.dims);
     }
     for field in index.definition().fields()? {
-        println!("field      {}", field.path);
+        say!("field      {}", field.path);
     }
     Ok(())
 }

@@ -111,7 +111,7 @@ pub(super) fn run(args: &TuneArgs, models: &Arc<Models>) -> anyhow::Result<()> {
     }
     print(args, &report::table(&tuned), &tuned)?;
     if let (Some(out), false) = (&args.out, is_stdout_of(args.json.as_deref())) {
-        println!("wrote {}: use it with --plan {}", out.display(), out.display());
+        say!("wrote {}: use it with --plan {}", out.display(), out.display());
     }
     Ok(())
 }
@@ -189,15 +189,15 @@ fn text_of(plan: &Plan, file: &Path) -> Result<String> {
 /// Prints the table, unless standard output is taken, and writes the JSON asked for.
 fn print(args: &TuneArgs, table: &str, value: &impl serde::Serialize) -> anyhow::Result<()> {
     let Some(file) = args.json.as_deref() else {
-        print!("{table}");
+        say_part!("{table}");
         return Ok(());
     };
     let text = format!("{}\n", serde_json::to_string_pretty(value)?);
     if is_stdout(file) {
-        print!("{text}");
+        say_part!("{text}");
     } else {
         put(file, &text)?;
-        print!("{table}");
+        say_part!("{table}");
     }
     Ok(())
 }

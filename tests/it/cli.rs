@@ -442,3 +442,28 @@ fn a_collection_is_evaluated() {
         "{plan}"
     );
 }
+
+/// `bifocal search ... | head`, and a disk that is full behind `>`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_has_seen_enough_is_no_fault_and_a_full_disk_is_said() {
+    let place = Workplace::with_books();
+    for args in [&["search", "a.idx", "wing", "--plan", "lexical"][..], &["stats", "a.idx"], &["models", "list"]] {
+        let mut child = place
+            .std_command(env!("CARGO_BIN_EXE_bifocal"))
+            .args(args)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""), "{args:?}");
+        let full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended =
+            place.std_command(env!("CARGO_BIN_EXE_bifocal")).args(args).stdout(full.into_parts().0).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(12), "{args:?}: {said}");
+        assert!(said.contains("standard output: No space left"), "{said}");
+    }
+}

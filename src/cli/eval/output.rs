@@ -38,7 +38,7 @@ pub(super) fn command() -> String {
 /// Prints the table, unless standard output is taken, and writes the files asked for.
 pub(super) fn write(args: &EvalArgs, comparison: &Comparison) -> anyhow::Result<()> {
     if !is_stdout_of(args.json.as_deref()) && !is_stdout_of(args.markdown.as_deref()) {
-        print!("{}", report::table(comparison));
+        say_part!("{}", report::table(comparison));
     }
     if let Some(file) = &args.json {
         let mut text = serde_json::to_string_pretty(comparison)?;
@@ -70,7 +70,7 @@ pub(super) fn write_runs(folder: &Path, systems: &[System]) -> anyhow::Result<()
 
 fn put(file: &Path, text: &str) -> anyhow::Result<()> {
     if is_stdout(file) {
-        print!("{text}");
+        say_part!("{text}");
     } else {
         fs_err::write(file, text).map_err(Error::from)?;
     }
