@@ -25,6 +25,7 @@ use super::context::{Context, Scope, for_each_doc};
 use super::outcome::{Bucket, Outcome};
 use super::request::{Aggregation, AggregationKind};
 use crate::error::Result;
+use crate::index::TimeLimit;
 
 /// Documents that are read at once.
 const BLOCK: usize = 2_048;
@@ -130,13 +131,15 @@ impl Subs {
 
 /// Computes aggregations over some documents of one index.
 ///
-/// Returns a result for each aggregation, in their order; merge it with those of other indices, then finish it.
+/// Returns a result for each aggregation, in their order; merge it with those of other indices, then finish it. When the time of
+/// the searcher is up ([`TimeLimit`]), the results are of the documents that were read until then: [`BLOCK`] of each segment at least.
 ///
 /// # Errors
 /// `InvalidInput` in Elasticsearch's words for a field or a value that an aggregation cannot use; what compiling its queries
 /// fails with; `Busy` where it makes too many buckets; `Corrupt` when a column is damaged.
 pub fn collect(context: &Context<'_>, aggs: &[Aggregation], sets: DocSets<'_>) -> Result<Vec<Outcome>> {
     let scope = Scope::default();
+    let time_limit = context.searcher.lexical().time_limit();
     let mut global = Vec::new();
     let mut others = Vec::new();
     for agg in aggs {
@@ -146,10 +149,10 @@ pub fn collect(context: &Context<'_>, aggs: &[Aggregation], sets: DocSets<'_>) -
     if !global.is_empty() {
         let all = context.members(&scope)?;
         let all: Vec<&BitSet> = all.iter().map(AsRef::as_ref).collect();
-        run(&mut global, &all, None)?;
+        run(&mut global, &all, None, time_limit)?;
     }
     let docs: Vec<&BitSet> = sets.docs.iter().collect();
-    run(&mut others, &docs, sets.scores)?;
+    run(&mut others, &docs, sets.scores, time_limit)?;
     let (mut global, mut others) = (global.into_iter(), others.into_iter());
     let mut results = Vec::with_capacity(aggs.len());
     for agg in aggs {
@@ -160,7 +163,12 @@ pub fn collect(context: &Context<'_>, aggs: &[Aggregation], sets: DocSets<'_>) -
     Ok(results)
 }
 
-fn run(collectors: &mut [Box<dyn Collector>], sets: &[&BitSet], scores: Option<&[Vec<f32>]>) -> Result<()> {
+fn run(
+    collectors: &mut [Box<dyn Collector>],
+    sets: &[&BitSet],
+    scores: Option<&[Vec<f32>]>,
+    time_limit: &TimeLimit,
+) -> Result<()> {
     if collectors.is_empty() {
         return Ok(());
     }
@@ -179,10 +187,15 @@ fn run(collectors: &mut [Box<dyn Collector>], sets: &[&BitSet], scores: Option<&
             result
         };
         let mut result = Ok(());
+        let mut is_over = false;
         for_each_doc(set, |doc| {
+            if is_over {
+                return;
+            }
             docs.push(doc);
-            if docs.len() == BLOCK && result.is_ok() {
+            if docs.len() == BLOCK {
                 result = pass(&mut docs);
+                is_over = result.is_err() || time_limit.is_up();
             }
         });
         result?;

@@ -160,6 +160,26 @@ impl Models {
         Ok(encoder)
     }
 
+    /// An error where using a model would download it first: for those who may ask for a model, but not bring one here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`](crate::ErrorKind::Model), saying how the model can be brought; else as [`Models::bi_encoder`].
+    pub fn check_is_here(&self, name: &str) -> Result<()> {
+        let meaning = self.meaning(name)?;
+        let could_be_had = matches!(meaning, Meaning::Known(_) | Meaning::Repository(_));
+        if !could_be_had || self.is_loaded(&meaning.canonical()) || self.places.find_local(&meaning)?.is_some() {
+            return Ok(());
+        }
+        Err(Error::model(format!(
+            "the model {name:?} is not on this machine, and a search downloads none; `bifocal models pull {name}` brings it, and so does \
+             `PUT /_inference/NAME` with it as `model_id`"
+        )))
+    }
+
+    fn is_loaded(&self, key: &str) -> bool {
+        is_filled(&self.bi_encoders, key) || is_filled(&self.cross_encoders, key)
+    }
+
     /// Every model that is known or on this machine: those on this machine first, then by name.
     ///
     /// # Errors
@@ -287,6 +307,11 @@ fn loaded<T>(slots: &Mutex<HashMap<String, Slot<T>>>) -> usize {
     slots.values().filter(|slot| slot.try_lock().is_ok_and(|slot| slot.is_some())).count()
 }
 
+fn is_filled<T>(slots: &Mutex<HashMap<String, Slot<T>>>, key: &str) -> bool {
+    let slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+    slots.get(key).is_some_and(|slot| slot.try_lock().is_ok_and(|slot| slot.is_some()))
+}
+
 fn info_of_located(model: LocatedModel) -> ModelInfo {
     let aliases = catalogue::find(&model.name).ok().flatten().map(|entry| entry.aliases.clone()).unwrap_or_default();
     ModelInfo { description: model.description, aliases, place: model.place, folder: Some(model.folder) }
@@ -367,6 +392,23 @@ mod tests {
         assert_eq!(models.show("cross-encoder/ms-marco-MiniLM-L-6-v2").unwrap().place, Place::Hub);
         assert_eq!(models.show("owner/unknown").unwrap_err().kind(), ErrorKind::NotFound);
         assert_eq!(models.pull("tiny-bi-encoder").unwrap().place, Place::Shipped);
+    }
+
+    #[test]
+    fn a_search_asks_for_what_is_here() {
+        let models = models(None);
+        for name in
+            ["minilm", "tiny-bi-encoder", "bifocal-reranker-small", fixture("tiny-cross-encoder").to_str().unwrap()]
+        {
+            models.check_is_here(name).unwrap();
+        }
+        models.add_alias("mine", "e5-large-v2");
+        for name in ["e5-large-v2", "someone/some-model", "mine"] {
+            let error = models.check_is_here(name).unwrap_err();
+            assert!(error.kind() == ErrorKind::Model && error.to_string().contains("bifocal models pull"), "{error}");
+        }
+        // What is no model at all is for loading to say.
+        models.check_is_here("no-such-thing").unwrap();
     }
 
     #[test]

@@ -66,10 +66,11 @@ pub(super) fn count(
         return Ok((Total::default(), false));
     }
     let weight = searcher.lexical().weight(query, false)?;
+    let has_limit = searcher.lexical().time_limit().applies();
     let mut buffer = [0; COLLECT_BLOCK_BUFFER_LEN];
     for (segment_ord, reader) in (0_u32..).zip(searcher.searcher().segment_readers()) {
         let roots = searcher.lexical().roots(segment_ord);
-        if track == TrackTotal::Exact && post.is_none() && roots.is_none() {
+        if track == TrackTotal::Exact && post.is_none() && roots.is_none() && !has_limit {
             found += u64::from(weight.count(reader)?);
             continue;
         }

@@ -151,7 +151,7 @@ impl LexicalSearcher {
     /// Embeds texts, each once.
     ///
     /// # Errors
-    /// As [`LexicalSearcher::embed`].
+    /// As [`LexicalSearcher::embed`]; a model that a text names is not downloaded ([`Models::check_is_here`](crate::models::Models)).
     pub fn embed_texts(&self, texts: &[TextToEmbed]) -> Result<EmbeddedTexts> {
         let mut embedded = EmbeddedTexts::default();
         for text in texts {
@@ -167,7 +167,10 @@ impl LexicalSearcher {
         let index = self.index().ok_or_else(|| Error::unsupported("a vector query needs an index with vectors"))?;
         match model {
             None => self.embed(field, text),
-            Some(model) => embed_with(index.models().bi_encoder(model)?.as_ref(), field, text),
+            Some(model) => {
+                index.models().check_is_here(model)?;
+                embed_with(index.models().bi_encoder(model)?.as_ref(), field, text)
+            }
         }
     }
 

@@ -51,8 +51,17 @@ impl Client {
         };
         let bytes = answer.body_mut().with_config().limit(64 << 20).read_to_vec()?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let body =
-            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
+        let media_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let body = if media_type.starts_with("text/") {
+            // `_cat`: a count alone is a text, and so is nothing.
+            Value::String(text)
+        } else if text.is_empty() {
+            Value::Null
+        } else if media_type.contains("yaml") {
+            serde_norway::from_str(&text).unwrap_or(Value::String(text))
+        } else {
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        };
         Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 

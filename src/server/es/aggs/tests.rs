@@ -471,3 +471,26 @@ fn text_and_numbers_do_not_merge() {
     ]}});
     assert_eq!(merged, expected);
 }
+
+#[test]
+fn reading_ends_when_the_time_is_up() {
+    let docs: Vec<Value> = (0..20_000).map(|n| json!({"n": n})).collect();
+    let mut index = build("i", &json!({"n": {"type": "integer"}}), &docs, 20_000);
+    let body = json!({"count": {"value_count": {"field": "n"}}, "all": {"global": {}}});
+    let whole = run(&[&index], &body, &Value::Null, PrintOptions::default()).unwrap();
+    assert_eq!(whole, json!({"count": {"value": 20_000}, "all": {"doc_count": 20_000}}));
+    let all = index.searcher.lexical().filter(&crate::retrieve::query::Query::MatchAll).unwrap();
+    let limit = crate::index::TimeLimit::until(Some(std::time::Instant::now()));
+    index.searcher = index.searcher.with_time_limit(limit.clone());
+    let get = |_: &str, _: &crate::document::DocumentId| Ok(None);
+    let context = QueryContext::new("i", index.searcher.lexical().fields(), &index.definition, 0, &get);
+    let aggregations = Aggregations::parse(&body, &context).unwrap();
+    let context = Context { searcher: &index.searcher, index: "i", index_ord: 0 };
+    let part = aggregations.collect(&context, DocSets { docs: &all, scores: None }).unwrap();
+    let mut hits = |_: &crate::aggregate::outcome::Hit, _: &crate::aggregate::request::TopHits| Ok(Map::new());
+    let part = Value::Object(aggregations.finish(vec![part], PrintOptions::default(), &mut hits).unwrap());
+    // A block of each segment.
+    let expected = all.len() * 2_048;
+    assert_eq!(part, json!({"count": {"value": expected}, "all": {"doc_count": expected}}));
+    assert!(limit.was_noticed());
+}

@@ -273,7 +273,7 @@ fn of_model(model: &crate::models::ModelInfo) -> Endpoint {
     Endpoint { id: name.clone(), task, model: name, dims: model.description.dims }
 }
 
-/// Elastic's preconfigured endpoints, for which the installation's own models stand; else a model that is not on this machine yet.
+/// Elastic's preconfigured endpoints, for which the installation's own models stand; else a model of the machine that no list names.
 fn default_for(app: &AppState, id: &str) -> EsResult<Endpoint> {
     let named = |task, model: String, dims| Ok(Endpoint { id: id.to_string(), task, model, dims });
     if id.starts_with(".rerank") {
@@ -285,6 +285,13 @@ fn default_for(app: &AppState, id: &str) -> EsResult<Endpoint> {
     let model = public_name(id);
     if is_path(model) {
         return Err(not_found(id));
+    }
+    if let Err(error) = app.models.check_is_here(model) {
+        return Err(EsError::new(
+            404,
+            "resource_not_found_exception",
+            format!("Inference endpoint not found [{id}]: {error}"),
+        ));
     }
     match app.models.bi_encoder(model) {
         Ok(encoder) => named(TaskType::TextEmbedding, model.to_string(), encoder.fingerprint().dims),

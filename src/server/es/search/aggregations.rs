@@ -12,6 +12,7 @@ use super::sort_spec::ResolvedSort;
 use super::target::Target;
 use crate::aggregate::outcome;
 use crate::aggregate::{Context, DocSets};
+use crate::index::TimeLimit;
 use crate::retrieve::DocLocator;
 use crate::retrieve::collect::CollectedHit;
 use crate::retrieve::query::Query;
@@ -20,9 +21,16 @@ use crate::server::es::error::{EsError, EsResult};
 
 /// Computes aggregations over what a search matched, before its post filter; `None` where no index was searched.
 ///
+/// * `time_limit`: when it is up, the results are of what was read until then; [`TimeLimit::was_noticed`] says so.
+///
 /// # Errors
 /// Those of the aggregations.
-pub(super) fn run(params: &SearchParams, targets: &[Target], phase: &QueryPhase) -> EsResult<Option<Value>> {
+pub(super) fn run(
+    params: &SearchParams,
+    targets: &[Target],
+    phase: &QueryPhase,
+    time_limit: &TimeLimit,
+) -> EsResult<Option<Value>> {
     let mut partials = Vec::new();
     let mut first = None;
     for (place, target) in targets.iter().enumerate() {
@@ -30,7 +38,8 @@ pub(super) fn run(params: &SearchParams, targets: &[Target], phase: &QueryPhase)
         let matching = phase.matching.get(place).and_then(Option::as_ref);
         let (Some(prepared), Some(matching)) = (prepared, matching) else { continue };
         let Some(aggs) = &prepared.aggs else { continue };
-        let context = Context { searcher: &target.searcher, index: &target.index, index_ord: place };
+        let limited = target.limited(time_limit);
+        let context = Context { searcher: &limited.searcher, index: &target.index, index_ord: place };
         let sets = DocSets { docs: &matching.docs, scores: matching.scores.as_deref() };
         let partial = aggs.collect(&context, sets).map_err(|error| {
             let failure = Failure { index: target.index.clone(), error };

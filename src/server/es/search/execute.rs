@@ -207,13 +207,11 @@ fn run(
 ) -> EsResult<SearchResponse> {
     if search.retriever.is_some() || search.knn.is_some() {
         let mut found = hybrid::run(app, search, params, targets, options)?;
-        check_time(app, targets, options, &found.phase)?;
         let mut response = finish(app, search, params, &found.targets, options, &mut found.phase)?;
         found.annotate(app, search, params, &mut response)?;
         return Ok(response);
     }
     let mut phase = QueryPhase::run(search, targets, options, Vec::new(), &app.options.node_name)?;
-    check_time(app, targets, options, &phase)?;
     let mut response = finish(app, search, params, targets, options, &mut phase)?;
     if params.provenance {
         hybrid::tell_query(&mut response);
@@ -239,7 +237,12 @@ fn finish(
     options: &RunOptions,
     phase: &mut QueryPhase,
 ) -> EsResult<SearchResponse> {
-    let aggregations = if search.aggs.is_some() { aggregations::run(params, targets, phase)? } else { None };
+    let aggregations = match search.aggs {
+        Some(_) => aggregations::run(params, targets, phase, &options.time_limit)?,
+        None => None,
+    };
+    phase.timed_out |= options.time_limit.was_noticed();
+    check_time(app, targets, options, phase)?;
     let mut response = SearchResponse::of(search, targets, options, phase, &app.options.node_name)?;
     response.aggregations = aggregations;
     if params.total_as_int {

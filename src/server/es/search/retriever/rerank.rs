@@ -44,7 +44,7 @@ pub(crate) fn rerank(
             .push("text_similarity_reranker: there is no cross-encoder; the order is that before re-ranking".into());
         return Ok(Ranking { docs, warnings });
     };
-    let model = match models.cross_encoder(&name) {
+    let model = match models.check_is_here(&name).and_then(|()| models.cross_encoder(&name)) {
         Ok(model) => model,
         Err(error) => {
             warnings.push(format!("text_similarity_reranker: {error}; the order is that before re-ranking"));
