@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,6 +23,7 @@ use super::es::routes;
 use super::request_id;
 use super::state::AppState;
 use super::threads::{is_panic, panicked};
+use super::unread::Unread;
 
 /// The header by which a caller names a request; it comes back and stands in the log.
 const OPAQUE_ID: &str = "x-opaque-id";
@@ -77,6 +80,7 @@ pub(super) async fn front(State(app): State<Arc<AppState>>, request: Request, ne
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let opaque_id = request.headers().get(OPAQUE_ID).cloned();
     let _counted = app.metrics.begin();
+    let (request, unread) = Unread::of(request);
     let (rendering, answer) = match prepare(&app, request) {
         Ok((request, rendering)) => {
             let answer = request_id::scope(id.clone(), AssertUnwindSafe(handle(&app, request, next)).catch_unwind());
@@ -95,6 +99,12 @@ pub(super) async fn front(State(app): State<Arc<AppState>>, request: Request, ne
     }
     if let Some(opaque_id) = &opaque_id {
         answer.headers_mut().insert(OPAQUE_ID, opaque_id.clone());
+    }
+    let limits = &app.limits;
+    if let Some(unread) = unread
+        && !unread.read(answer.status(), limits.max_body_bytes, limits.body_timeout).await
+    {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let took = started.elapsed();
     let status = answer.status().as_u16();

@@ -17,6 +17,7 @@ pub mod serve;
 mod sockets;
 pub mod state;
 pub mod threads;
+mod unread;
 
 pub use app::app;
 pub use limits::Limits;

@@ -364,7 +364,7 @@ impl FromRequest<Arc<AppState>> for Body {
     async fn from_request(request: Request, app: &Arc<AppState>) -> EsResult<Self> {
         let (parts, mut body) = request.into_parts();
         let limit = app.limits.max_body_bytes;
-        // What is far too large is refused unread. A little too much is read first: such a client writes before it listens.
+        // What is far too large is refused unread.
         if body.size_hint().lower() > (limit as u64).saturating_mul(2) {
             return Err(too_large(limit));
         }
@@ -384,8 +384,6 @@ impl FromRequest<Arc<AppState>> for Body {
             let Ok(data) = frame.into_data() else { continue };
             let so_far = gathered.len() + first.as_ref().map_or(0, Bytes::len);
             if so_far + data.len() > limit {
-                drop((first, gathered));
-                drain(body, limit, app.limits.body_timeout).await;
                 return Err(too_large(limit));
             }
             held.add(data.len())?;
@@ -419,15 +417,6 @@ impl FromRequest<Arc<AppState>> for Body {
             }
         }
         Ok(Self { bytes, is_yaml, _held: Some(held) })
-    }
-}
-
-/// Reads what a client still sends, as much again as was allowed: one that is writing does not read its answer.
-async fn drain(mut body: axum::body::Body, mut left: usize, pause: Duration) {
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout(pause, body.frame()).await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        let Some(rest) = left.checked_sub(length) else { return };
-        left = rest;
     }
 }
 

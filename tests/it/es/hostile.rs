@@ -274,3 +274,35 @@ fn who_does_not_read_an_answer_is_let_go() {
     assert!(answer.starts_with(b"HTTP/1.1 200") && answer.len() < 6 * text.len(), "{} bytes", answer.len());
     is_alive(&server.client, "a client that does not read");
 }
+
+#[test]
+fn who_writes_to_the_end_before_listening_hears_what_was_wrong() {
+    let server = Served::start();
+    library(&server.client);
+    let requests = [
+        ("POST /_nothing/of/the/kind", "application/json", "400"),
+        ("POST /lib/_search?nonsense=1", "application/json", "400"),
+        ("POST /lib/_search", "application/xml", "406"),
+        ("PATCH /lib/_search", "application/json", "405"),
+        ("POST /_bulk?nonsense=1", "application/x-ndjson", "400"),
+        ("DELETE /nowhere", "application/json", "404"),
+    ];
+    for (line, media_type, expected) in requests {
+        let mut stream = TcpStream::connect(server.client.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(BOUND)).unwrap();
+        let head = format!("{line} HTTP/1.1\r\nhost: a\r\ncontent-type: {media_type}\r\ncontent-length: 2\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        // As clients send them: the body in a packet of its own.
+        std::thread::sleep(Duration::from_millis(100));
+        stream.write_all(b"{}").unwrap();
+        let mut answer = [0; 4_096];
+        let length = stream.read(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer[..length]);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{line}: {answer}");
+        // The connection goes on.
+        stream.write_all(b"GET /_cluster/health HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+        let mut begin = [0; 12];
+        stream.read_exact(&mut begin).unwrap();
+        assert_eq!(&begin, b"HTTP/1.1 200", "{line}");
+    }
+}
