@@ -65,6 +65,7 @@ pub struct IndexHandle {
     uuid: String,
     created_millis: u64,
     aliases: BTreeMap<String, Alias>,
+    is_closed: bool,
     shard: std::result::Result<Arc<Shard>, Arc<Error>>,
 }
 
@@ -100,11 +101,27 @@ impl IndexHandle {
         }
     }
 
-    /// Its shard.
+    /// Whether it is closed: its documents are kept, and neither read nor written.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Its shard, for its documents.
+    ///
+    /// # Errors
+    /// [`CatalogError::Closed`]; [`CatalogError::Unavailable`] when it could not be opened.
+    pub fn shard(&self) -> CatalogResult<Arc<Shard>> {
+        if self.is_closed {
+            return Err(CatalogError::Closed { index: self.name.clone(), uuid: self.uuid.clone() });
+        }
+        self.shard_of_any_state()
+    }
+
+    /// Its shard, for its settings and its mapping, which a closed index has too.
     ///
     /// # Errors
     /// [`CatalogError::Unavailable`] when it could not be opened.
-    pub fn shard(&self) -> CatalogResult<Arc<Shard>> {
+    pub fn shard_of_any_state(&self) -> CatalogResult<Arc<Shard>> {
         match &self.shard {
             Ok(shard) => Ok(shard.clone()),
             Err(error) => Err(CatalogError::Unavailable { index: self.name.clone(), why: error.to_string() }),
@@ -117,12 +134,18 @@ impl IndexHandle {
             uuid: self.uuid.clone(),
             created_millis: self.created_millis,
             aliases: self.aliases.clone(),
+            is_closed: self.is_closed,
         }
     }
 
     fn with_aliases(&self, aliases: BTreeMap<String, Alias>) -> Self {
-        let Self { name, uuid, created_millis, shard, .. } = self;
-        Self { name: name.clone(), uuid: uuid.clone(), created_millis: *created_millis, aliases, shard: shard.clone() }
+        let record = IndexRecord { aliases, ..self.record() };
+        record.handle(self.shard.clone())
+    }
+
+    fn with_state(&self, is_closed: bool) -> Self {
+        let record = IndexRecord { is_closed, ..self.record() };
+        record.handle(self.shard.clone())
     }
 }
 
@@ -208,7 +231,7 @@ impl Catalog {
         let folder = self.folder.join(INDICES).join(&uuid);
         let created_millis = now_millis();
         let made = (|| {
-            let record = IndexRecord { name: name.to_string(), uuid, created_millis, aliases };
+            let record = IndexRecord { name: name.to_string(), uuid, created_millis, aliases, is_closed: false };
             let mut next: Indices = (*now).clone();
             // Checked before anything is made: the name of an alias may be wrong or taken.
             let placeholder = record.handle(Err(Arc::new(Error::internal("the index is being made"))));
@@ -261,6 +284,27 @@ impl Catalog {
             self.remove_folder(&handle.uuid);
         }
         Ok(())
+    }
+
+    /// Closes indices by their concrete names, or opens them: all or none. What was written before is durable and in segments. An index
+    /// that has the state already keeps it.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`] naming the first that does not exist; [`CatalogError::Other`] when the disk refuses.
+    pub fn set_closed(&self, names: &[String], is_closed: bool) -> CatalogResult<()> {
+        let mut changing = self.changing();
+        let mut next: Indices = (*self.indices()).clone();
+        for name in names {
+            let handle = next.get_mut(name).ok_or_else(|| CatalogError::NotFound(name.clone()))?;
+            if handle.is_closed == is_closed {
+                continue;
+            }
+            if let (true, Ok(shard)) = (is_closed, &handle.shard) {
+                shard.flush()?;
+            }
+            *handle = Arc::new(handle.with_state(is_closed));
+        }
+        self.replace(&mut changing, next)
     }
 
     /// Adds and removes aliases: all or none.

@@ -220,6 +220,18 @@ impl Shard {
         Ok(())
     }
 
+    /// As [`Shard::put_settings`], for settings that say how documents are analyzed: what is written from now on is analyzed anew,
+    /// what was written before stays as it is.
+    ///
+    /// # Errors
+    /// What `change` says; `InvalidInput` when a field needs an analyzer that would be gone; `Io`.
+    pub fn put_static_settings(&self, change: impl FnOnce(&Settings) -> Result<Settings>) -> Result<()> {
+        self.inner.put_static_settings(change)?;
+        self.background.start();
+        self.inner.wake.ring();
+        Ok(())
+    }
+
     /// Makes what was written visible to [`Shard::searcher`].
     ///
     /// # Errors
@@ -354,6 +366,21 @@ impl Inner {
         self.translog.sync(self.translog.position())?;
         // What a query takes from the settings comes with the next searcher.
         let _slot = self.feed_slot();
+        self.publish(Arc::new(Searcher::open(&self.index)?));
+        Ok(())
+    }
+
+    fn put_static_settings(&self, change: impl FnOnce(&Settings) -> Result<Settings>) -> Result<()> {
+        let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = change(&self.index.definition().settings)?;
+        let live = StoreSettings::of(&settings);
+        let mut slot = self.feed_slot();
+        // As for a mapping: what was prepared by the old analyzers is committed, and none comes in between.
+        let _pause = Pause::new(self);
+        self.commit(&mut slot)?;
+        slot.close_feed();
+        self.index.put_settings(settings)?;
+        self.settings.store(Arc::new(live));
         self.publish(Arc::new(Searcher::open(&self.index)?));
         Ok(())
     }

@@ -534,6 +534,31 @@ fn indices_are_made_told_changed_and_deleted() {
 }
 
 #[test]
+fn a_closed_index_stays_closed_and_keeps_what_it_has() {
+    let mut server = ServerProcess::start();
+    server.ok("PUT", "/books", &json!({"mappings": {"properties": {"t": {"type": "text"}}}}));
+    server.ok("PUT", "/books/_doc/1?refresh=true", &json!({"t": "Running"}));
+    server.ok("POST", "/books/_close", &Value::Null);
+    let analysis = json!({"analysis": {"analyzer": {"default": {"type": "english"}}}});
+    server.ok("PUT", "/books/_settings", &analysis);
+    server.kill();
+    server.restart();
+    let (status, answer) = server.send("GET", "/books/_search", &Value::Null);
+    assert_eq!((status, &answer["error"]["type"]), (400, &json!("index_closed_exception")), "{answer}");
+    server.ok("POST", "/books/_open", &Value::Null);
+    server.ok("PUT", "/books/_doc/2?refresh=true", &json!({"t": "Running"}));
+    let found = |server: &ServerProcess, term: &str| {
+        let query = json!({"query": {"term": {"t": term}}});
+        let answer = server.ok("POST", "/books/_search", &query);
+        answer["hits"]["hits"].as_array().unwrap().iter().map(|hit| hit["_id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((found(&server, "running"), found(&server, "run")), (vec![json!("1")], vec![json!("2")]));
+    server.terminate();
+    server.restart();
+    assert_eq!((found(&server, "running"), found(&server, "run")), (vec![json!("1")], vec![json!("2")]));
+}
+
+#[test]
 fn indices_are_there_after_a_restart() {
     let mut server = ServerProcess::start();
     server.ok("PUT", "/books", &json!({"mappings": {"properties": {"year": {"type": "integer"}}}}));

@@ -17,9 +17,9 @@ use crate::store::catalog::{Alias, AliasAction, IndexHandle, IndicesOptions};
 pub(super) fn routes() -> Router<Arc<AppState>> {
     let one = || put(put_alias).post(put_alias).delete(delete_alias);
     Router::new()
-        .route("/_alias", get(tell_all))
-        .route("/_alias/{name}", get(tell_named))
-        .route("/{index}/_alias", get(tell_of_index))
+        .route("/_alias", get(tell_all).put(put_unnamed))
+        .route("/_alias/{name}", get(tell_named).put(put_named).post(put_named))
+        .route("/{index}/_alias", get(tell_of_index).put(put_of_index))
         .route("/{index}/_alias/{name}", one().get(tell_both))
         .route("/{index}/_aliases/{name}", one())
         .route("/_aliases", get(tell_all).post(update))
@@ -94,8 +94,10 @@ fn read_member(alias: &mut Alias, name: &str, value: Value) -> EsResult<()> {
         _ if value.is_null() => {}
         "filter" if value.is_object() => alias.filter = Some(value),
         "routing" => {
-            alias.index_routing = Some(text(&value)?);
-            alias.search_routing = Some(text(&value)?);
+            // For whichever has none of its own, before or after.
+            let routing = text(&value)?;
+            alias.index_routing.get_or_insert_with(|| routing.clone());
+            alias.search_routing.get_or_insert(routing);
         }
         "index_routing" | "index-routing" | "indexRouting" => alias.index_routing = Some(text(&value)?),
         "search_routing" | "search-routing" | "searchRouting" => alias.search_routing = Some(text(&value)?),
@@ -201,11 +203,50 @@ async fn put_alias(
     params: Params,
     body: Body,
 ) -> EsResult<EsResponse> {
+    put_some(app, Some(index), Some(name), params, body).await
+}
+
+async fn put_named(
+    State(app): State<Arc<AppState>>,
+    Path(name): Path<String>,
+    params: Params,
+    body: Body,
+) -> EsResult<EsResponse> {
+    put_some(app, None, Some(name), params, body).await
+}
+
+async fn put_of_index(
+    State(app): State<Arc<AppState>>,
+    Path(index): Path<String>,
+    params: Params,
+    body: Body,
+) -> EsResult<EsResponse> {
+    put_some(app, Some(index), None, params, body).await
+}
+
+async fn put_unnamed(State(app): State<Arc<AppState>>, params: Params, body: Body) -> EsResult<EsResponse> {
+    put_some(app, None, None, params, body).await
+}
+
+/// What the body names goes before what the path names.
+async fn put_some(
+    app: Arc<AppState>,
+    index: Option<String>,
+    name: Option<String>,
+    params: Params,
+    body: Body,
+) -> EsResult<EsResponse> {
     params.accept(&["timeout", "master_timeout"]);
     params.finish()?;
     let mut body = body.object()?.unwrap_or_default();
-    // Some clients repeat what the path says.
-    body.retain(|member, _| member != "index" && member != "alias");
+    let mut chosen = |member: &str, of_path: Option<String>| match body.shift_remove(member) {
+        None => of_path.ok_or_else(|| {
+            EsError::illegal_argument(format!("[{member}] is missing: give it in the path or the body"))
+        }),
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(EsError::parsing(format!("[{member}] of an alias cannot be [{other}]"))),
+    };
+    let (index, name) = (chosen("index", index)?, chosen("alias", name)?);
     let alias = read(body)?;
     change(app, move |app| add(app, &index, &[name], &alias)).await?;
     Ok(EsResponse::acknowledged())

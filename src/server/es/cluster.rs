@@ -58,11 +58,15 @@ async fn health(app: Arc<AppState>, index: Option<String>, params: Params) -> Es
     let found = app
         .manage(move || match &index {
             None => Ok(Some(summaries(&worker)?)),
-            Some(index) => match resolve(&worker, index, IndicesOptions::default()) {
-                Ok(found) => Ok(Some(found.iter().map(|index| IndexSummary::of(index)).collect::<EsResult<Vec<_>>>()?)),
-                Err(error) if error.status == 404 => Ok(None),
-                Err(error) => Err(error),
-            },
+            Some(index) => {
+                match resolve(&worker, index, IndicesOptions { expand_closed: true, ..IndicesOptions::default() }) {
+                    Ok(found) => {
+                        Ok(Some(found.iter().map(|index| IndexSummary::of(index)).collect::<EsResult<Vec<_>>>()?))
+                    }
+                    Err(error) if error.status == 404 => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
         })
         .await?;
     let timed_out = found.is_none() || !has_nodes;
@@ -197,7 +201,7 @@ async fn state(app: Arc<AppState>, metric: &str, index: &str, params: Params) ->
                 let aliases = object.remove("aliases").unwrap_or_default();
                 let names: Vec<String> = aliases.as_object().into_iter().flat_map(Map::keys).cloned().collect();
                 object.insert("aliases".to_string(), json!(names));
-                object.insert("state".to_string(), json!("open"));
+                object.insert("state".to_string(), json!(summary.state()));
                 object.insert("primary_terms".to_string(), json!({"0": 1}));
             }
             (summary.name.clone(), metadata)

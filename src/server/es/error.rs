@@ -108,6 +108,7 @@ impl From<CatalogError> for EsError {
         let reason = error.to_string();
         match error {
             CatalogError::NotFound(index) => Self::index_not_found(&index),
+            CatalogError::NotAnAlias(index) => Self { reason, ..Self::index_not_found(&index) },
             CatalogError::AliasNotFound(aliases) => Self::new(404, "aliases_not_found_exception", reason)
                 .with("resource.type", json!("aliases"))
                 .with("resource.id", json!(aliases.join(","))),
@@ -119,6 +120,9 @@ impl From<CatalogError> for EsError {
                 .with("index", json!(name)),
             CatalogError::InvalidAlias { .. } => Self::new(400, "invalid_alias_name_exception", reason),
             CatalogError::Invalid(_) => Self::illegal_argument(reason),
+            CatalogError::Closed { index, uuid } => Self::new(400, "index_closed_exception", reason)
+                .with("index_uuid", json!(uuid))
+                .with("index", json!(index)),
             CatalogError::Unavailable { index, .. } => {
                 Self::new(503, "no_shard_available_action_exception", reason).with("index", json!(index))
             }

@@ -76,7 +76,10 @@ async fn create(
 }
 
 async fn delete(State(app): State<Arc<AppState>>, Path(index): Path<String>, params: Params) -> EsResult<EsResponse> {
-    let options = read_options(&params, IndicesOptions { allow_aliases: false, ..IndicesOptions::default() })?;
+    let options = read_options(
+        &params,
+        IndicesOptions { allow_aliases: false, expand_closed: true, ..IndicesOptions::default() },
+    )?;
     params.accept(&["timeout", "master_timeout"]);
     params.finish()?;
     app.manage({
@@ -147,20 +150,46 @@ pub(super) fn describe(index: &IndexHandle) -> EsResult<Value> {
 }
 
 async fn open(State(app): State<Arc<AppState>>, Path(index): Path<String>, params: Params) -> EsResult<EsResponse> {
-    let options = read_options(&params, IndicesOptions::default())?;
+    let closed = IndicesOptions { expand_open: false, expand_closed: true, ..IndicesOptions::default() };
+    let options = read_options(&params, closed)?;
     params.accept(&["timeout", "master_timeout", "wait_for_active_shards"]);
     params.finish()?;
-    // Every index is open; opening one that is does nothing in Elasticsearch, too.
-    app.manage({
-        let app = app.clone();
-        move || resolve(&app, &index, options)
-    })
-    .await?;
+    set_closed(&app, index, options, false).await?;
     Ok(json!({"acknowledged": true, "shards_acknowledged": true}).into())
 }
 
-async fn close(Path(index): Path<String>) -> EsResult<EsResponse> {
-    Err(EsError::unsupported(format!("closing the index [{index}]")))
+async fn close(State(app): State<Arc<AppState>>, Path(index): Path<String>, params: Params) -> EsResult<EsResponse> {
+    let options = read_options(&params, IndicesOptions::default())?;
+    params.accept(&["timeout", "master_timeout", "wait_for_active_shards"]);
+    params.finish()?;
+    let closed = set_closed(&app, index, options, true).await?;
+    let indices: Map<String, Value> = closed.into_iter().map(|name| (name, json!({"closed": true}))).collect();
+    let is_any = !indices.is_empty();
+    Ok(json!({"acknowledged": true, "shards_acknowledged": is_any, "indices": indices}).into())
+}
+
+/// Closes or opens what an expression means; returns their names.
+async fn set_closed(
+    app: &Arc<AppState>,
+    index: String,
+    options: IndicesOptions,
+    is_closed: bool,
+) -> EsResult<Vec<String>> {
+    let worker = app.clone();
+    app.manage(move || {
+        check_destructive(&worker, &index)?;
+        let found = resolve(&worker, &index, options)?;
+        let names: Vec<String> = found.iter().map(|index| index.name().to_string()).collect();
+        worker.catalog.set_closed(&names, is_closed)?;
+        Ok(names)
+    })
+    .await
+}
+
+/// As Elasticsearch lists them.
+fn attributes(index: &IndexHandle) -> Vec<&'static str> {
+    let state = if index.is_closed() { "closed" } else { "open" };
+    if index.is_hidden() { vec!["hidden", state] } else { vec![state] }
 }
 
 async fn resolve_index(
@@ -187,7 +216,7 @@ async fn resolve_index(
         }
     }
     let indices = found.iter().filter(|index| is_named(index.name())).map(|index| {
-        let mut told = json!({"name": index.name(), "attributes": if index.is_hidden() { vec!["hidden", "open"] } else { vec!["open"] }});
+        let mut told = json!({"name": index.name(), "attributes": attributes(index)});
         let aliases: Vec<&String> = index.aliases().keys().collect();
         if let (false, Some(object)) = (aliases.is_empty(), told.as_object_mut()) {
             object.insert("aliases".to_string(), json!(aliases));

@@ -40,7 +40,7 @@ async fn for_each(
     pool: fn(&Pools) -> &Pool,
     work: impl Fn(&Shard) -> crate::Result<()> + Send + 'static,
 ) -> EsResult<EsResponse> {
-    let options = read_options(params, IndicesOptions::default())?;
+    let options = read_options(params, IndicesOptions { is_about_documents: true, ..IndicesOptions::default() })?;
     params.finish()?;
     let worker = app.clone();
     let num_shards = pool(&app.pools)

@@ -55,7 +55,7 @@ fn refused_mapping(error: Error) -> EsError {
 
 /// The mapping of an index, as it was given.
 pub(super) fn tell(index: &IndexHandle) -> EsResult<Value> {
-    Ok(index.shard()?.definition().mappings.to_value())
+    Ok(index.shard_of_any_state()?.definition().mappings.to_value())
 }
 
 async fn tell_all(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsResponse> {
@@ -92,7 +92,10 @@ async fn grow(
     params: Params,
     body: Body,
 ) -> EsResult<EsResponse> {
-    let options = read_options(&params, IndicesOptions { allow_no_indices: false, ..IndicesOptions::default() })?;
+    let options = read_options(
+        &params,
+        IndicesOptions { allow_no_indices: false, expand_closed: true, ..IndicesOptions::default() },
+    )?;
     params.bool("write_index_only")?;
     params.accept(&["timeout", "master_timeout"]);
     params.finish()?;
@@ -103,10 +106,13 @@ async fn grow(
             let found = resolve(&app, &index, options)?;
             // All or none, as far as the mapping itself goes.
             for index in &found {
-                index.shard()?.definition().merged_with(&body).map_err(refused_mapping)?;
+                index.shard_of_any_state()?.definition().merged_with(&body).map_err(refused_mapping)?;
             }
             for index in &found {
-                index.shard()?.put_mapping(|current| current.merged_with(&body)).map_err(refused_mapping)?;
+                index
+                    .shard_of_any_state()?
+                    .put_mapping(|current| current.merged_with(&body))
+                    .map_err(refused_mapping)?;
             }
             Ok(())
         }

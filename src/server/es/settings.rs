@@ -39,6 +39,9 @@ const STATIC: [&str; 12] = [
     "index.provided_name",
 ];
 
+/// Those of them that a closed index can change. What was indexed before stays as it was analyzed then.
+const CHANGE_WHILE_CLOSED: [&str; 1] = ["index.analysis.*"];
+
 /// What Elasticsearch tells of settings that were not set, as far as this engine has them.
 const DEFAULTS: [(&str, &str); 8] = [
     ("index.refresh_interval", "1s"),
@@ -98,11 +101,12 @@ pub(super) fn tell_into(told: &mut Map<String, Value>, index: &IndexHandle, tell
 
 /// Every setting by its dotted name; values are texts, as Elasticsearch tells them.
 fn of(index: &IndexHandle) -> EsResult<Map<String, Value>> {
-    let settings = serde_json::to_value(index.shard()?.settings())
+    let settings = serde_json::to_value(index.shard_of_any_state()?.settings())
         .map_err(|error| EsError::new(500, "exception", error.to_string()))?;
     let mut told: Map<String, Value> =
         flat(&settings).into_iter().map(|(name, value)| (name, as_text(value))).collect();
-    told.insert("index.number_of_shards".to_string(), json!("1"));
+    // As it was put, for those who compare; there is one shard all the same.
+    told.entry("index.number_of_shards").or_insert_with(|| json!("1"));
     told.entry("index.number_of_replicas").or_insert_with(|| json!("0"));
     told.insert("index.provided_name".to_string(), json!(index.name()));
     told.insert("index.creation_date".to_string(), json!(index.created_millis().to_string()));
@@ -227,7 +231,8 @@ async fn put_some(
 }
 
 async fn put_chosen(app: Arc<AppState>, index: String, params: Params, body: Body) -> EsResult<EsResponse> {
-    let options = read_options(&params, IndicesOptions { allow_no_indices: false, ..IndicesOptions::default() })?;
+    let defaults = IndicesOptions { allow_no_indices: false, expand_closed: true, ..IndicesOptions::default() };
+    let options = read_options(&params, defaults)?;
     let preserve_existing = params.bool_or("preserve_existing", false)?;
     params.accept(&["timeout", "master_timeout", "flat_settings"]);
     params.finish()?;
@@ -244,10 +249,12 @@ async fn put_chosen(app: Arc<AppState>, index: String, params: Params, body: Bod
             let found = resolve(&app, &index, options)?;
             check_dynamic(&changes, &found)?;
             for index in &found {
-                changed(&index.shard()?.settings(), &changes, preserve_existing)?;
+                changed(&index.shard_of_any_state()?.settings(), &changes, preserve_existing)?;
             }
             for index in &found {
-                index.shard()?.put_settings(|current| changed(current, &changes, preserve_existing))?;
+                let shard = index.shard_of_any_state()?;
+                let change = |current: &Settings| changed(current, &changes, preserve_existing);
+                if index.is_closed() { shard.put_static_settings(change)? } else { shard.put_settings(change)? }
             }
             Ok(())
         }
@@ -267,11 +274,20 @@ fn check_dynamic(changes: &Map<String, Value>, indices: &[Arc<IndexHandle>]) -> 
     if fixed.is_empty() {
         return Ok(());
     }
-    let indices: Vec<String> = indices.iter().map(|index| format!("[{}/{}]", index.name(), index.uuid())).collect();
+    let can_change = |name: &&str| CHANGE_WHILE_CLOSED.iter().any(|pattern| matches(pattern, name));
+    let never: Vec<&str> = fixed.iter().copied().filter(|name| !can_change(name)).collect();
+    let open = indices.iter().filter(|index| !index.is_closed());
+    let open: Vec<String> = open.map(|index| format!("[{}/{}]", index.name(), index.uuid())).collect();
+    if open.is_empty() && !indices.is_empty() {
+        return match never.as_slice() {
+            [] => Ok(()),
+            [name, ..] => Err(EsError::illegal_argument(format!("final index setting [{name}], not updateable"))),
+        };
+    }
     Err(EsError::illegal_argument(format!(
         "Can't update non dynamic settings [[{}]] for open indices [{}]",
         fixed.join(", "),
-        indices.join(", ")
+        open.join(", ")
     )))
 }
 

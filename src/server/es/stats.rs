@@ -73,7 +73,7 @@ async fn metrics_of_some(
 }
 
 async fn tell(app: Arc<AppState>, index: String, metric: String, params: Params) -> EsResult<EsResponse> {
-    let options = read_options(&params, IndicesOptions::default())?;
+    let options = read_options(&params, IndicesOptions { is_about_documents: true, ..IndicesOptions::default() })?;
     let level = params.one_of("level", &["cluster", "indices", "shards"])?.unwrap_or("indices").to_string();
     params.accept(&[
         "fields",

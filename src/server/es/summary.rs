@@ -14,6 +14,8 @@ pub(super) struct IndexSummary {
     pub(super) name: String,
     pub(super) uuid: String,
     pub(super) created_millis: u64,
+    /// A closed index tells nothing of its documents.
+    pub(super) is_closed: bool,
     /// What its shard tells; `None` where it could not be opened. Nested objects count as documents, as in Elasticsearch.
     pub(super) stats: Option<ShardStats>,
     /// Documents that searches see; nested objects do not count.
@@ -33,12 +35,18 @@ impl IndexSummary {
             Err(_) => (None, 0, Vec::new()),
         };
         let (name, uuid) = (index.name().to_string(), index.uuid().to_string());
-        Ok(Self { name, uuid, created_millis: index.created_millis(), stats, num_roots, segments })
+        let (created_millis, is_closed) = (index.created_millis(), index.is_closed());
+        Ok(Self { name, uuid, created_millis, is_closed, stats, num_roots, segments })
     }
 
     /// An index whose shard could not be opened is red, the others are green: they have every copy that they shall have.
     pub(super) fn health(&self) -> &'static str {
-        if self.stats.is_some() { "green" } else { "red" }
+        if self.stats.is_some() || self.is_closed { "green" } else { "red" }
+    }
+
+    /// `open` or `close`.
+    pub(super) fn state(&self) -> &'static str {
+        if self.is_closed { "close" } else { "open" }
     }
 }
 
@@ -50,7 +58,7 @@ pub(super) fn summaries(app: &AppState) -> EsResult<Vec<IndexSummary>> {
 
 /// The worst health; green where there is none.
 pub(super) fn health_of(indices: &[IndexSummary]) -> &'static str {
-    if indices.iter().all(|index| index.stats.is_some()) { "green" } else { "red" }
+    if indices.iter().all(|index| index.health() == "green") { "green" } else { "red" }
 }
 
 /// The sums over indices.

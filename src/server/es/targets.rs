@@ -19,14 +19,16 @@ pub fn read_options(params: &Params, defaults: IndicesOptions) -> EsResult<Indic
         options.allow_no_indices = allow;
     }
     if let Some(states) = params.list("expand_wildcards") {
-        (options.expand_open, options.expand_hidden) = (false, false);
+        (options.expand_open, options.expand_closed, options.expand_hidden) = (false, false, false);
         for state in states {
             match state.as_str() {
                 "open" => options.expand_open = true,
-                // None is closed.
-                "closed" | "none" => {}
+                "closed" => options.expand_closed = true,
+                "none" => {}
                 "hidden" => options.expand_hidden = true,
-                "all" => (options.expand_open, options.expand_hidden) = (true, true),
+                "all" => {
+                    (options.expand_open, options.expand_closed, options.expand_hidden) = (true, true, true);
+                }
                 other => return Err(EsError::illegal_argument(format!("No valid expand wildcard value [{other}]"))),
             }
         }
@@ -56,6 +58,8 @@ mod tests {
         );
         assert_eq!(read("").unwrap(), IndicesOptions::default());
         assert!(!read("expand_wildcards=none").unwrap().expand_open);
+        let closed = read("expand_wildcards=closed").unwrap();
+        assert!(closed.expand_closed && !closed.expand_open);
         assert!(read("expand_wildcards=ajar").unwrap_err().reason.contains("[ajar]"));
     }
 }

@@ -12,6 +12,9 @@ pub enum CatalogError {
     /// There is no index (or alias, or data stream) of this name.
     #[error("no such index [{0}]")]
     NotFound(String),
+    /// The request wants an alias, and this is none.
+    #[error("no such index [{0}] and [require_alias] request flag is [true] and [{0}] is not an alias")]
+    NotAnAlias(String),
     /// There are no aliases of these names.
     #[error("aliases [{}] missing", .0.join(","))]
     AliasNotFound(Vec<String>),
@@ -42,6 +45,14 @@ pub enum CatalogError {
     /// What was asked contradicts itself or the catalog: an alias without a write index, several write indices.
     #[error("{0}")]
     Invalid(String),
+    /// The index is closed: it takes no reads and no writes until it is opened.
+    #[error("closed")]
+    Closed {
+        /// Its name.
+        index: String,
+        /// Its id.
+        uuid: String,
+    },
     /// The index exists and could not be opened.
     #[error("index [{index}] is not available: {why}")]
     Unavailable {

@@ -36,6 +36,8 @@ pub(super) struct IndexRecord {
     pub(super) created_millis: u64,
     #[serde(default)]
     pub(super) aliases: BTreeMap<String, Alias>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_closed: bool,
 }
 
 impl CatalogFile {
@@ -83,7 +85,7 @@ impl CatalogFile {
 
 impl IndexRecord {
     pub(super) fn handle(&self, shard: std::result::Result<Arc<Shard>, Arc<Error>>) -> IndexHandle {
-        let Self { name, uuid, created_millis, aliases } = self.clone();
-        IndexHandle { name, uuid, created_millis, aliases, shard }
+        let Self { name, uuid, created_millis, aliases, is_closed } = self.clone();
+        IndexHandle { name, uuid, created_millis, aliases, is_closed, shard }
     }
 }

@@ -16,8 +16,12 @@ pub struct IndicesOptions {
     pub ignore_unavailable: bool,
     /// Wildcards that find nothing are no error.
     pub allow_no_indices: bool,
-    /// Wildcards find open indices; there are no others.
+    /// Wildcards find open indices.
     pub expand_open: bool,
+    /// Wildcards find closed indices.
+    pub expand_closed: bool,
+    /// A closed index counts as one that is not there for `ignore_unavailable`: the request is about documents.
+    pub is_about_documents: bool,
     /// Wildcards find hidden indices and aliases.
     pub expand_hidden: bool,
     /// Wildcards find aliases; else a name that is an alias is an error too.
@@ -31,6 +35,8 @@ impl Default for IndicesOptions {
             ignore_unavailable: false,
             allow_no_indices: true,
             expand_open: true,
+            expand_closed: false,
+            is_about_documents: false,
             expand_hidden: false,
             allow_aliases: true,
         }
@@ -108,7 +114,7 @@ impl Catalog {
             return Ok(WriteTarget { index, was_created: false });
         }
         if require_alias {
-            return Err(CatalogError::NotFound(name.to_string()));
+            return Err(CatalogError::NotAnAlias(name.to_string()));
         }
         check_plain(name)?;
         names::check_index(name)?;
@@ -243,12 +249,11 @@ impl Found {
     }
 
     fn add_matching(&mut self, indices: &Indices, pattern: &str, options: IndicesOptions) {
-        if !options.expand_open {
-            return;
-        }
         // A pattern that begins with a dot finds hidden indices whose names do.
         let dotted = pattern.starts_with('.');
-        for index in indices.values() {
+        let has_state =
+            |index: &IndexHandle| if index.is_closed() { options.expand_closed } else { options.expand_open };
+        for index in indices.values().filter(|index| has_state(index)) {
             let is_shown = options.expand_hidden || !index.is_hidden() || (dotted && index.name().starts_with('.'));
             if matches(pattern, index.name()) && is_shown {
                 self.add(index, None);
@@ -267,15 +272,19 @@ impl Found {
     }
 
     fn add_named(&mut self, indices: &Indices, name: &str, options: IndicesOptions) -> CatalogResult<()> {
+        let is_passed_over =
+            |index: &IndexHandle| index.is_closed() && options.is_about_documents && options.ignore_unavailable;
         if let Some(index) = indices.get(name) {
-            self.add(index, None);
+            if !is_passed_over(index) {
+                self.add(index, None);
+            }
             return Ok(());
         }
         let mut any = false;
         for index in indices.values() {
             if let Some(alias) = index.aliases().get(name) {
                 any = true;
-                if options.allow_aliases {
+                if options.allow_aliases && !is_passed_over(index) {
                     self.add(index, alias.filter.as_ref());
                 }
             }

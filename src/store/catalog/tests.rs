@@ -104,7 +104,7 @@ fn writes_go_to_an_index_or_to_the_write_index_of_an_alias() {
     let target = |name: &str, require_alias| catalog.write_target(name, require_alias);
     assert_eq!(target("logs", false).unwrap().index.name(), "logs-2");
     assert_eq!(target("novels", true).unwrap().index.name(), "books");
-    assert!(matches!(target("books", true), Err(CatalogError::NotFound(_))));
+    assert!(matches!(target("books", true), Err(CatalogError::NotAnAlias(_))));
     let made = target("made", false).unwrap();
     assert!(made.was_created && !target("made", false).unwrap().was_created);
     for name in ["Upper", "..", "a/b", "_x", "<x>", "a:b"] {

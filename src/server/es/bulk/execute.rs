@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::parse::{BulkKind, BulkOp};
 use crate::document::DocumentId;
 use crate::server::es::documents::{
-    Refresh, Refreshing, SourceFilter, UpdateBody, got, status_of, unparsable, unreadable, write_error, written,
+    Refresh, Refreshing, SourceFilter, UpdateBody, check_id, got, status_of, unparsable, unreadable, write_error,
+    written,
 };
 use crate::server::es::request::parse_json;
 use crate::server::es::{EsError, EsResult};
@@ -214,6 +215,7 @@ fn prepare(op: BulkOp) -> (Item, BulkTarget, EsResult<WriteOp>) {
     let target = BulkTarget { name: op.index.clone(), require_alias: op.require_alias && may_create, may_create };
     let mut returned = op.returned.filter(|_| op.kind == BulkKind::Update);
     let action = match op.kind {
+        _ if id.as_ref().is_some_and(|id| id.as_str().is_empty()) => check_id("").map(|()| WriteAction::Delete),
         BulkKind::Delete => Ok(WriteAction::Delete),
         BulkKind::Index => source(&op.source).map(WriteAction::Index),
         BulkKind::Create => source(&op.source).map(WriteAction::Create),

@@ -296,12 +296,14 @@ impl BulkParser {
             return Err(documents::invalid("index is missing"));
         };
         match (&id, kind) {
-            (Some(id), _) => documents::check_id(id)?,
-            (None, BulkKind::Update | BulkKind::Delete) => return Err(documents::invalid("id is missing")),
-            (None, BulkKind::Index | BulkKind::Create) if condition != WriteCondition::None => {
+            // For a new document that is a fault of the item, as in Elasticsearch.
+            (Some(id), BulkKind::Index | BulkKind::Create) if id.is_empty() => {}
+            (Some(id), _) if !id.is_empty() => documents::check_id(id)?,
+            (_, BulkKind::Update | BulkKind::Delete) => return Err(documents::invalid("id is missing")),
+            (None, _) if condition != WriteCondition::None => {
                 return Err(documents::invalid("an id must be provided if version type or value are set"));
             }
-            (None, BulkKind::Index | BulkKind::Create) => {}
+            (_, BulkKind::Index | BulkKind::Create) => {}
         }
         let is_external =
             matches!(condition, WriteCondition::ExternalVersion(_) | WriteCondition::ExternalVersionOrEqual(_));

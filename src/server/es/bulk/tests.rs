@@ -97,7 +97,7 @@ fn what_is_wrong_is_said_as_elasticsearch_says_it() {
         ),
         ("{\"index\":{}}\n", "action_request_validation_exception", "has no source"),
         ("{\"delete\":{}}\n", "action_request_validation_exception", "id is missing"),
-        ("{\"index\":{\"_id\":\"\"}}\n", "illegal_argument_exception", "must not be empty"),
+        ("{\"delete\":{\"_id\":\"\"}}\n", "action_request_validation_exception", "id is missing"),
         (
             "{\"index\":{\"_id\":\"1\",\"if_seq_no\":1}}\n",
             "action_request_validation_exception",

@@ -121,7 +121,7 @@ impl ByQuery {
             batch: BATCH,
             refresh: params.bool_or("refresh", false)?,
             slice: None,
-            options: IndicesOptions::default(),
+            options: IndicesOptions { is_about_documents: true, ..IndicesOptions::default() },
         })
     }
 

@@ -165,7 +165,7 @@ impl Reindex {
 
 fn run(app: &AppState, read: &Reindex) -> EsResult<EsResponse> {
     let mut outcome = Outcome::default();
-    let options = IndicesOptions { allow_no_indices: false, ..IndicesOptions::default() };
+    let options = IndicesOptions { allow_no_indices: false, is_about_documents: true, ..IndicesOptions::default() };
     let sources = app.catalog.resolve(&read.from, options)?;
     // The source is looked at first: a target that is made must not be found by the source's wildcard.
     let existing = app.catalog.write_target_existing(&read.to).ok();

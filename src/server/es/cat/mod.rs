@@ -62,7 +62,8 @@ async fn chosen(app: &Arc<AppState>, target: Last) -> EsResult<Vec<IndexSummary>
     app.manage(move || match target {
         None => summaries(&worker),
         Some(Path(target)) => {
-            let found = resolve(&worker, &target, IndicesOptions::default())?;
+            let options = IndicesOptions { expand_closed: true, ..IndicesOptions::default() };
+            let found = resolve(&worker, &target, options)?;
             found.iter().map(|index| IndexSummary::of(index)).collect()
         }
     })
@@ -102,7 +103,7 @@ async fn indices(
         let size = index.stats.map_or(Cell::Missing, |stats| Cell::Bytes(stats.store_bytes));
         table.row([
             index.health().into(),
-            "open".into(),
+            index.state().into(),
             index.name.as_str().into(),
             index.uuid.as_str().into(),
             Cell::Number(1),
@@ -332,7 +333,7 @@ async fn shards(
     let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
     let mut table = Table::new(SHARDS);
     for index in chosen(&app, target).await? {
-        let state = if index.stats.is_some() { "STARTED" } else { "UNASSIGNED" };
+        let state = if index.health() == "green" { "STARTED" } else { "UNASSIGNED" };
         let stats = index.stats.unwrap_or_default();
         table.row([
             index.name.into(),

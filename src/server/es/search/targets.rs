@@ -23,7 +23,7 @@ use crate::store::shard::Visibility;
 /// `illegal_argument_exception` for a value that is none.
 pub(super) fn options(params: &Params) -> EsResult<IndicesOptions> {
     params.accept(&["ignore_throttled"]);
-    read_options(params, IndicesOptions::default())
+    read_options(params, IndicesOptions { is_about_documents: true, ..IndicesOptions::default() })
 }
 
 /// Milliseconds since 1970.
