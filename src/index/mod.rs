@@ -23,7 +23,7 @@ mod segment_directory;
 mod segment_order;
 pub mod snapshot;
 pub mod time_limit;
-mod values;
+pub(crate) mod values;
 pub mod writer;
 
 use std::collections::BTreeMap;
