@@ -13,10 +13,14 @@ use super::{
 use crate::index::TimeLimit;
 use crate::models::Models;
 use crate::retrieve::Searcher;
-use crate::retrieve::collect::{CollectRequest, collect, score_documents};
+use crate::retrieve::collect::{
+    CollectRequest, CollectedHit, FieldSort, SortKey, SortValue, collect, compare_hits, score_documents,
+};
 use crate::retrieve::query::{BoolQuery, IdsQuery, Query};
 use crate::server::es::error::{EsError, EsResult};
+use crate::server::es::search::body::SearchBody;
 use crate::server::es::search::rescore::RescoreSpec;
+use crate::server::es::search::sort_spec;
 use crate::server::es::search::target::Target;
 
 /// What a search's leaves found by vectors, by index and leaf: found once, for the ranking and for what is counted.
@@ -142,7 +146,9 @@ impl Runner<'_> {
     }
 
     fn leaf(&self, retriever: &Retriever, filters: &[Value], leaf: usize, depth: usize) -> EsResult<Ranking> {
-        let mut docs = Vec::new();
+        let order = LeafOrder::of(retriever)?;
+        let mut docs: Vec<(CollectedHit, Ranked)> = Vec::new();
+        let mut keys = Vec::new();
         let mut warnings = Vec::new();
         let mut depth = depth;
         for (shard, index) in self.targets.iter().enumerate() {
@@ -151,22 +157,35 @@ impl Runner<'_> {
                 depth = depth.min(k);
             }
             let query = index.searcher.lexical().resolve(&query)?;
-            let collected = collect(&index.searcher, &CollectRequest::top(&query, depth))?;
+            let (sort, after, collapse) = order.resolve(index)?;
+            let request = CollectRequest {
+                sort: &sort,
+                after: after.as_deref(),
+                collapse: collapse.as_ref(),
+                terminate_after: order.terminate_after(),
+                track_scores: true,
+                ..CollectRequest::top(&query, depth)
+            };
+            let collected = collect(&index.searcher, &request)?;
             self.resolved.keep(shard, leaf, query);
             if collected.timed_out {
                 warnings.push(format!("the time was up before [{}] was searched through", index.index));
             }
             let origin = Arc::new(Origin::Leaf { kind: retriever.type_name(), leaf });
             for hit in collected.hits {
-                docs.push(Ranked {
+                let ranked = Ranked {
                     doc: DocRef { shard, locator: hit.locator },
                     id: index.searcher.id_of(hit.locator)?.into(),
                     score: hit.score.unwrap_or(0.0),
                     origin: origin.clone(),
-                });
+                };
+                docs.push((hit, ranked));
             }
+            keys = sort;
         }
-        docs.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.doc.shard.cmp(&b.doc.shard)));
+        // Stable: equal documents keep the order of the indices.
+        docs.sort_by(|(a, _), (b, _)| compare_hits(&keys, a, b));
+        let mut docs = order.one_of_each_group(docs);
         docs.truncate(depth);
         Ok(Ranking { docs, warnings })
     }
@@ -197,6 +216,7 @@ impl Runner<'_> {
             doc.score = doc.score.min(MAX_ORGANIC_SCORE);
         }
         found.append(&mut ranking.docs);
+        found.truncate(pinned.rank_window_size);
         Ok(Ranking { docs: found, warnings: ranking.warnings })
     }
 
@@ -223,13 +243,70 @@ impl Runner<'_> {
     }
 }
 
+/// In which order a leaf's documents come.
+struct LeafOrder(Option<SearchBody>);
+
+impl LeafOrder {
+    fn of(retriever: &Retriever) -> EsResult<Self> {
+        match &retriever.kind {
+            RetrieverKind::Standard(standard) if !standard.top_level.is_empty() => {
+                Ok(Self(Some(SearchBody::parse(&standard.top_level)?)))
+            }
+            RetrieverKind::Standard(_)
+            | RetrieverKind::Knn(_)
+            | RetrieverKind::Rrf(_)
+            | RetrieverKind::Linear(_)
+            | RetrieverKind::TextSimilarity(_)
+            | RetrieverKind::Pinned(_)
+            | RetrieverKind::Rescorer(_) => Ok(Self(None)),
+        }
+    }
+
+    /// What one index is collected by: keys, where to go on, groups.
+    #[expect(clippy::type_complexity, reason = "the three parts of a request")]
+    fn resolve(&self, index: &Target) -> EsResult<(Vec<SortKey>, Option<Vec<SortValue>>, Option<FieldSort>)> {
+        let Some(body) = &self.0 else { return Ok((Vec::new(), None, None)) };
+        let sort = sort_spec::resolve(&body.sort, index)?;
+        let after = body.search_after.as_ref().map(|after| sort.read_after(after, index)).transpose()?;
+        let collapse = body.collapse.as_ref().map(|collapse| collapse.resolve(index)).transpose()?;
+        Ok((sort.keys, after, collapse))
+    }
+
+    fn terminate_after(&self) -> Option<u64> {
+        self.0.as_ref().and_then(|body| body.terminate_after)
+    }
+
+    /// The first document of each group; all where there are no groups.
+    fn one_of_each_group(&self, docs: Vec<(CollectedHit, Ranked)>) -> Vec<Ranked> {
+        let is_grouped = self.0.as_ref().is_some_and(|body| body.collapse.is_some());
+        let mut seen: Vec<SortValue> = Vec::new();
+        let mut kept = Vec::with_capacity(docs.len());
+        for (hit, ranked) in docs {
+            if let (true, Some(group)) = (is_grouped, hit.group) {
+                if seen.iter().any(|known| known.compare(&group).is_eq()) {
+                    continue;
+                }
+                seen.push(group);
+            }
+            kept.push(ranked);
+        }
+        kept
+    }
+}
+
 /// The greatest score of a document that is not pinned: 2^127, as in Elasticsearch, whose pinned documents have the next floats.
 const MAX_ORGANIC_SCORE: f32 = f32::from_bits(0x7f00_0000);
 
 fn lists<'a>(children: &[&Retriever], weights: impl Iterator<Item = f32>, rankings: &'a [Ranking]) -> Vec<List<'a>> {
-    let names = children.iter().map(|child| child.name.as_deref().unwrap_or_else(|| child.type_name()));
-    let named = names.zip(weights).zip(rankings);
-    named.map(|((name, weight), ranking)| List { name: name.into(), weight, docs: &ranking.docs }).collect()
+    let weighted = children.iter().zip(weights).zip(rankings);
+    weighted
+        .map(|((child, weight), ranking)| List {
+            name: child.name.as_deref().unwrap_or_else(|| child.type_name()).into(),
+            own_name: child.name.as_deref().map(Into::into),
+            weight,
+            docs: &ranking.docs,
+        })
+        .collect()
 }
 
 fn collect_leaves(index: &Target, retriever: &Retriever, filters: &[Value], leaves: &mut Vec<Query>) -> EsResult<()> {
@@ -269,12 +346,7 @@ fn collect_pins(retriever: &Retriever, pins: &mut Vec<Query>) {
 /// The query of a leaf on one index, with every filter that stands above it.
 fn leaf_query(index: &Target, retriever: &Retriever, filters: &[Value]) -> EsResult<Query> {
     match &retriever.kind {
-        RetrieverKind::Standard(Standard { query, top_level }) => {
-            if let Some(key) = top_level.keys().next() {
-                return Err(EsError::illegal_argument(format!(
-                    "[standard] retriever cannot specify [{key}] inside of another retriever"
-                )));
-            }
+        RetrieverKind::Standard(Standard { query, .. }) => {
             let query = match query {
                 Some(query) => index.parse_query(query)?,
                 None => Query::MatchAll,
@@ -310,24 +382,18 @@ pub(in crate::server::es::search) fn knn_query(
     if !all.is_empty() {
         body.insert("filter".to_string(), Value::Array(all));
     }
-    let mut query = index.parse_query(&json!({"knn": body}))?;
-    if let Query::MatchAll = index.filtered(Query::MatchAll)? {
-        return Ok(query);
+    if !body.contains_key("k") {
+        body.insert("k".to_string(), json!(default_k(&body, index.size)));
     }
-    prefilter(&mut query, &index.filtered(Query::MatchAll)?);
+    let mut query = index.parse_query(&json!({"knn": body}))?;
+    index.prefilter(&mut query)?;
     Ok(query)
 }
 
-fn prefilter(query: &mut Query, filter: &Query) {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a field without vectors becomes another query, which matches nothing"
-    )]
-    match query {
-        Query::Knn(knn) => knn.filter.push(filter.clone()),
-        Query::Boost(boost) => prefilter(&mut boost.query, filter),
-        _ => {}
-    }
+/// As many as the search asks for, and no more than are candidates.
+fn default_k(body: &Map<String, Value>, size: usize) -> u64 {
+    let candidates = body.get("num_candidates").and_then(Value::as_u64).unwrap_or(u64::MAX);
+    (size.max(1) as u64).min(candidates.max(1))
 }
 
 fn k_of(query: &Query) -> Option<usize> {
@@ -335,6 +401,8 @@ fn k_of(query: &Query) -> Option<usize> {
     match query {
         Query::Knn(knn) => Some(knn.k),
         Query::Boost(boost) => k_of(&boost.query),
+        Query::Nested(nested) => k_of(&nested.query),
+        Query::Named(named) => k_of(&named.query),
         _ => None,
     }
 }
