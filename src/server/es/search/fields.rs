@@ -11,7 +11,7 @@ use crate::index::doc_values::{ValueField, ValueKind};
 use crate::index::fields::IndexField;
 use crate::retrieve::DocLocator;
 use crate::schema::date::Missing;
-use crate::schema::flatten::FieldKind;
+use crate::schema::flatten::{FieldKind, FloatPrecision};
 use crate::server::es::error::{EsError, EsResult};
 
 /// A field, or a pattern of fields, and how its values are printed.
@@ -208,11 +208,14 @@ fn print_source_value(field: &IndexField, format: Option<&str>, value: &Value, t
             Value::String(text) => text.trim().parse::<u64>().ok().map(Value::from),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         },
-        FieldKind::Float { .. } | FieldKind::RankFeature { .. } => match value {
-            Value::Number(number) => number.as_f64().map(values::print_float),
-            Value::String(text) => text.trim().parse().ok().map(values::print_float),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        },
+        FieldKind::Float { .. } | FieldKind::RankFeature { .. } => {
+            let number = match value {
+                Value::Number(number) => number.as_f64(),
+                Value::String(text) => text.trim().parse().ok(),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            };
+            number.map(|number| values::print_float(kept_number(&field.definition.kind, number)))
+        }
         FieldKind::Boolean { .. } => match value {
             Value::Bool(_) => Some(value.clone()),
             Value::String(text) if text == "true" => Some(Value::Bool(true)),
@@ -231,6 +234,14 @@ fn print_source_value(field: &IndexField, format: Option<&str>, value: &Value, t
         | FieldKind::TokenCount { .. }
         | FieldKind::Binary
         | FieldKind::DenseVector(_) => Some(value.clone()),
+    }
+}
+
+/// The number that a field keeps: a multiple, where it is scaled.
+fn kept_number(kind: &FieldKind, number: f64) -> f64 {
+    match kind {
+        FieldKind::Float { precision: precision @ FloatPrecision::Scaled(_), .. } => precision.round(number),
+        _ => number,
     }
 }
 
