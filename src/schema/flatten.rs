@@ -337,10 +337,9 @@ impl FieldKind {
                 flattened.bm25 = (0.0, 0.0);
             }
             FieldKind::SemanticText(semantic) => semantic.chunking = None,
-            FieldKind::RankFeature { .. }
-            | FieldKind::RankFeatures { .. }
-            | FieldKind::Binary
-            | FieldKind::DenseVector(_) => {}
+            // Merges write every segment anew, as the mapping says by then.
+            FieldKind::DenseVector(vector) => vector.index = VectorIndexOptions::default(),
+            FieldKind::RankFeature { .. } | FieldKind::RankFeatures { .. } | FieldKind::Binary => {}
         }
         kept
     }
@@ -349,7 +348,9 @@ impl FieldKind {
     fn kept_as(&self, new: &FieldKind) -> FieldKind {
         let mut kept = self.kept();
         match (&mut kept, new) {
-            (FieldKind::DenseVector(old), FieldKind::DenseVector(new)) if old.dims.is_none() => *old = *new,
+            (FieldKind::DenseVector(old), FieldKind::DenseVector(new)) if old.dims.is_none() => {
+                *old = VectorField { index: old.index, ..*new };
+            }
             (FieldKind::Keyword { constant: old @ Some(None), .. }, FieldKind::Keyword { constant: new, .. }) => {
                 old.clone_from(new);
             }

@@ -86,6 +86,11 @@ pub struct VectorIndexOptions {
     pub confidence_interval: Option<f32>,
 }
 
+impl VectorIndexOptions {
+    /// `m` when absent.
+    pub const DEFAULT_M: usize = 16;
+}
+
 /// `index_options.type` of vectors. In each kind, small segments are scanned exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -241,10 +241,10 @@ pub(super) fn semantic(body: &Value, context: &QueryContext<'_>) -> EsResult<Que
 pub(super) fn semantic_in(field: &str, text: &str, context: &QueryContext<'_>) -> EsResult<Query> {
     if !context.is_semantic(field) {
         let Some(found) = context.find(field) else { return Ok(Query::MatchNone) };
-        return Err(context.cannot_create(
-            "illegal_argument_exception",
-            format!("Field [{field}] of type [{}] does not support semantic queries", super::field::type_of(&found)),
-        ));
+        let kind = super::field::type_of(&found);
+        return Err(EsError::illegal_argument(format!(
+            "Field [{field}] of type [{kind}] does not support semantic queries"
+        )));
     }
     if text.trim().is_empty() {
         return Ok(Query::MatchNone);
