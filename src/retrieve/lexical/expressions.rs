@@ -191,6 +191,20 @@ impl Evaluator {
     }
 }
 
+/// How much a value counts that lies off the origin: `decay` at the distance `scale` beyond `offset`.
+fn decay(function: MathFunction, arguments: &[f64]) -> f64 {
+    let &[origin, scale, offset, decay, value] = arguments else { return f64::NAN };
+    let distance = ((value - origin).abs() - offset).max(0.0);
+    match function {
+        MathFunction::DecayExp => (decay.ln() / scale * distance).exp(),
+        MathFunction::DecayGauss => (decay.ln() * (distance / scale).powi(2)).exp(),
+        _ => {
+            let reach = scale / (1.0 - decay);
+            ((reach - distance) / reach).max(0.0)
+        }
+    }
+}
+
 fn call(function: MathFunction, arguments: &[f64]) -> f64 {
     let at = |idx: usize| arguments.get(idx).copied().unwrap_or(f64::NAN);
     let first = at(0);
@@ -209,6 +223,7 @@ fn call(function: MathFunction, arguments: &[f64]) -> f64 {
         MathFunction::Sin => first.sin(),
         MathFunction::Sqrt => first.sqrt(),
         MathFunction::Tanh => first.tanh(),
+        MathFunction::DecayLinear | MathFunction::DecayExp | MathFunction::DecayGauss => decay(function, arguments),
         MathFunction::Saturation => first / (at(1) + first),
         MathFunction::Sigmoid => {
             let raised = first.powf(at(2));

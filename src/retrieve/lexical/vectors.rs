@@ -88,14 +88,11 @@ impl LexicalSearcher {
                 time_limit: Some(self.time_limit()),
             })?;
             let hits = found.hits.iter().map(|hit| (hit.address.segment_ord, hit.address.doc_id, hit.score));
-            if nested.is_none() {
-                return Ok(ScoredDocs::new(hits.collect()));
-            }
-            let closest = self.closest_objects(hits, query);
-            if closest.len() >= query.k || found.hits.len() < depth || self.time_limit().was_noticed() {
+            let chosen = if nested.is_none() { hits.collect() } else { self.closest_objects(hits, query) };
+            let is_whole = nested.is_none() || chosen.len() >= query.k || found.hits.len() < depth;
+            if is_whole || self.time_limit().was_noticed() {
                 let by = KnnQuery { vector: Some(vector.to_vec()), text: None, ..query.clone() };
-                let found_by = (!query.whole_documents).then(|| Arc::new(by));
-                return Ok(ScoredDocs { found_by, ..ScoredDocs::new(closest) });
+                return Ok(ScoredDocs { found_by: Some(Arc::new(by)), ..ScoredDocs::new(chosen) });
             }
             depth = depth.saturating_mul(2);
         }
@@ -272,7 +269,7 @@ fn min_similarity(query: &KnnQuery, similarity: Similarity) -> Option<f32> {
     })
 }
 
-/// Whether objects in it were found as the closest of their documents.
+/// Whether objects in it may have been found as the closest of their documents.
 fn names_objects(query: &Query) -> bool {
     matches!(query, Query::Docs(found) if found.found_by.is_some()) || query.children().into_iter().any(names_objects)
 }

@@ -156,4 +156,10 @@ pub enum MathFunction {
     Saturation,
     /// `sigmoid(value, k, a)`: `value^a / (k^a + value^a)`.
     Sigmoid,
+    /// `decay*Linear(origin, scale, offset, decay, value)`.
+    DecayLinear,
+    /// `decay*Exp(origin, scale, offset, decay, value)`.
+    DecayExp,
+    /// `decay*Gauss(origin, scale, offset, decay, value)`.
+    DecayGauss,
 }

@@ -43,7 +43,7 @@ pub struct KnnQuery {
 pub struct ScoredDocs {
     /// (segment, document, score), ascending.
     pub docs: Arc<Vec<(u32, u32, f32)>>,
-    /// The vector query that found nested objects, the closest of each document: others of theirs may be asked for.
+    /// The vector query that found them, for what is shown of a hit: the other objects of a document, the passages that are close.
     pub found_by: Option<Arc<KnnQuery>>,
 }
 

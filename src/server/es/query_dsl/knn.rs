@@ -74,6 +74,9 @@ pub(super) fn knn(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
     let Some(found) = context.find(&field) else { return Ok(common.around(Query::MatchNone)) };
     let vector = vector.map(|vector| vector.fitting(&found, context)).transpose()?;
     check_field(&field, &found, vector.as_deref(), context)?;
+    if text.is_some() && model.is_none() && !context.is_semantic(&field) {
+        return Err(EsError::illegal_argument("[model_id] must not be null."));
+    }
     let path = found.nested().map(str::to_string);
     let whole_documents = context.nested_path().is_none() && path.is_some();
     let knn = Query::Knn(KnnQuery {

@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{Kind, kind_of, type_of};
+use super::field::{DateReading, Kind, Rounding, kind_of, type_of};
 use super::object;
+use super::rank_feature::duration;
 use crate::retrieve::query::script::{BinaryOperator, Expression, MathFunction, Script, VectorFunction, VectorMeasure};
 
 /// Deeper expressions are refused: each level is a level of the stack.
@@ -362,6 +363,12 @@ impl Parser<'_> {
             "dotProduct" => self.vector(word, VectorMeasure::DotProduct),
             "l1norm" => self.vector(word, VectorMeasure::L1Norm),
             "l2norm" => self.vector(word, VectorMeasure::L2Norm),
+            "decayNumericLinear" => self.call(word, MathFunction::DecayLinear, 5),
+            "decayNumericExp" => self.call(word, MathFunction::DecayExp, 5),
+            "decayNumericGauss" => self.call(word, MathFunction::DecayGauss, 5),
+            "decayDateLinear" => self.date_decay(MathFunction::DecayLinear),
+            "decayDateExp" => self.date_decay(MathFunction::DecayExp),
+            "decayDateGauss" => self.date_decay(MathFunction::DecayGauss),
             other => self.variable(other),
         }
     }
@@ -386,6 +393,39 @@ impl Parser<'_> {
             self.variables.insert(name.clone(), (expression, declared.unwrap_or(found)));
         }
         Ok(())
+    }
+
+    /// `(origin, scale, offset, decay, doc['field'].value)` with a date and two durations as texts.
+    fn date_decay(&mut self, function: MathFunction) -> EsResult<Typed> {
+        self.expect("(")?;
+        let (origin, scale, offset) = (self.text_or_param()?, self.text_or_param()?, self.text_or_param()?);
+        let (decay, _) = self.choice()?;
+        self.expect(",")?;
+        let (value, _) = self.choice()?;
+        self.expect(")")?;
+        let Expression::Value(field) = &value else {
+            return Err(refuse("the last value of a decay of dates must be doc['field'].value"));
+        };
+        let Some(found) = self.context.find(field).filter(|found| kind_of(found) == Kind::Date) else {
+            return Err(refuse(format!("[{field}] is no date")));
+        };
+        let origin = self.context.date(&found, &origin, &DateReading::default(), Rounding::Down)?;
+        let number = |millis: i64| Expression::Number(millis as f64);
+        let (scale, offset) = (number(duration("scale", &scale)?), number(duration("offset", &offset)?));
+        Ok((Expression::Call(function, vec![number(origin), scale, offset, decay, value]), Type::Fraction))
+    }
+
+    /// A text, as it stands or as a parameter, and the comma after it.
+    fn text_or_param(&mut self) -> EsResult<String> {
+        let text = if self.take("params") {
+            let name = self.member()?;
+            let found = self.params.get(&name).and_then(object::plain);
+            found.ok_or_else(|| refuse(format!("[params.{name}] is no text")))?
+        } else {
+            self.text()?
+        };
+        self.expect(",")?;
+        Ok(text)
     }
 
     fn variable(&mut self, name: &str) -> EsResult<Typed> {

@@ -127,6 +127,7 @@ fn collect_level(
         let mut printed = Vec::new();
         for path in field.definition.sources.iter().filter_map(|path| relative(path)) {
             for value in values_at(object, &path) {
+                let value = field.definition.null_value.as_ref().filter(|_| value.is_null()).unwrap_or(value);
                 printed.extend(print_source_value(field, format.as_deref(), value, target));
             }
         }
@@ -229,11 +230,16 @@ fn print_source_value(field: &IndexField, format: Option<&str>, value: &Value, t
             Value::Bool(flag) => Some(Value::String(flag.to_string())),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         },
-        FieldKind::Flattened(_)
-        | FieldKind::RankFeatures { .. }
-        | FieldKind::TokenCount { .. }
-        | FieldKind::Binary
-        | FieldKind::DenseVector(_) => Some(value.clone()),
+        // The count, where there is a column of it.
+        FieldKind::TokenCount { counts_holes, options, .. } => {
+            let analyzer = field.analyzer.as_ref().filter(|_| options.fast)?;
+            let mut num_tokens = 0_i64;
+            let num_positions = analyzer.for_each_token(value.as_str()?, |_, _, _, _| num_tokens += 1);
+            Some(Value::from(if *counts_holes { i64::from(num_positions) } else { num_tokens }))
+        }
+        FieldKind::Flattened(_) | FieldKind::RankFeatures { .. } | FieldKind::Binary | FieldKind::DenseVector(_) => {
+            Some(value.clone())
+        }
     }
 }
 

@@ -199,8 +199,11 @@ fn sections(
         let runner =
             Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit, resolved: &resolved };
         let ranking = runner.run(&leaf, usize::MAX)?;
-        for (clauses, docs) in clauses.iter_mut().zip(by_target(&ranking, targets.len())) {
-            clauses.push((name.clone(), Query::Docs(docs)));
+        for (shard, (clauses, docs)) in clauses.iter_mut().zip(by_target(&ranking, targets.len())).enumerate() {
+            // What found them adds nothing to their scores; it is there for inner hits and highlights.
+            let found_by = resolved.get(shard, 0).map(|query| query.boosted(0.0)).into_iter().collect();
+            let must = vec![Query::Docs(docs)];
+            clauses.push((name.clone(), Query::Bool(BoolQuery { must, should: found_by, ..BoolQuery::default() })));
         }
     }
     let queries = clauses.iter().map(|clauses| {

@@ -203,6 +203,17 @@ impl Retriever {
         }
     }
 
+    /// How many documents it ranks; `None` where it has no bound of its own.
+    pub(crate) fn window(&self) -> Option<usize> {
+        match &self.kind {
+            RetrieverKind::Standard(_) | RetrieverKind::Knn(_) | RetrieverKind::Rescorer(_) => None,
+            RetrieverKind::Rrf(rrf) => Some(rrf.rank_window_size),
+            RetrieverKind::Linear(linear) => Some(linear.rank_window_size),
+            RetrieverKind::TextSimilarity(params) => Some(params.rank_window_size),
+            RetrieverKind::Pinned(pinned) => Some(pinned.rank_window_size),
+        }
+    }
+
     /// Elasticsearch's name of the kind.
     pub(crate) fn type_name(&self) -> &'static str {
         match self.kind {

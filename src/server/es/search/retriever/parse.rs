@@ -289,6 +289,15 @@ fn rescorer(body: &mut Body<'_>, size: Option<usize>, depth: usize) -> EsResult<
     };
     for spec in RescoreSpec::parse_all(&rescore)? {
         check_window(body.retriever, "window_size", spec.window_size, size)?;
+        if let Some(window) = child.window()
+            && spec.window_size > window
+        {
+            return Err(validation(&[&format!(
+                "[rescorer] requires [window_size: {}] to be smaller than or equal to its sub retriever's {} [rank_window_size: {window}]",
+                spec.window_size,
+                child.type_name()
+            )]));
+        }
     }
     Ok(RetrieverKind::Rescorer(Rescorer { child, rescore }))
 }

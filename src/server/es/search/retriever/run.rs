@@ -32,7 +32,8 @@ impl Resolved {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((shard, leaf), query);
     }
 
-    fn get(&self, shard: usize, leaf: usize) -> Option<Query> {
+    /// The query of a leaf, where it was run.
+    pub(in crate::server::es::search) fn get(&self, shard: usize, leaf: usize) -> Option<Query> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(shard, leaf)).cloned()
     }
 }
