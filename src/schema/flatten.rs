@@ -336,7 +336,10 @@ impl FieldKind {
                 flattened.split_queries_on_whitespace = false;
                 flattened.bm25 = (0.0, 0.0);
             }
-            FieldKind::SemanticText(semantic) => semantic.chunking = None,
+            FieldKind::SemanticText(semantic) => {
+                semantic.chunking = None;
+                semantic.index = VectorIndexOptions::default();
+            }
             // Merges write every segment anew, as the mapping says by then.
             FieldKind::DenseVector(vector) => vector.index = VectorIndexOptions::default(),
             FieldKind::RankFeature { .. } | FieldKind::RankFeatures { .. } | FieldKind::Binary => {}

@@ -195,14 +195,14 @@ impl Evaluator {
 fn decay(function: MathFunction, arguments: &[f64]) -> f64 {
     let &[origin, scale, offset, decay, value] = arguments else { return f64::NAN };
     let distance = ((value - origin).abs() - offset).max(0.0);
-    match function {
-        MathFunction::DecayExp => (decay.ln() / scale * distance).exp(),
-        MathFunction::DecayGauss => (decay.ln() * (distance / scale).powi(2)).exp(),
-        _ => {
-            let reach = scale / (1.0 - decay);
-            ((reach - distance) / reach).max(0.0)
-        }
+    if function == MathFunction::DecayExp {
+        return (decay.ln() / scale * distance).exp();
     }
+    if function == MathFunction::DecayGauss {
+        return (decay.ln() * (distance / scale).powi(2)).exp();
+    }
+    let reach = scale / (1.0 - decay);
+    ((reach - distance) / reach).max(0.0)
 }
 
 fn call(function: MathFunction, arguments: &[f64]) -> f64 {

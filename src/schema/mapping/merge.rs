@@ -164,6 +164,9 @@ fn keep_what_was_found(old: &FieldMapping, new: &mut FieldMapping) {
             new.dims = new.dims.or(old.dims);
             new.index_options = new.index_options.or(old.index_options);
         }
+        (FieldMapping::SemanticText(old), FieldMapping::SemanticText(new)) => {
+            new.index_options = new.index_options.or(old.index_options);
+        }
         (FieldMapping::ConstantKeyword(old), FieldMapping::ConstantKeyword(new)) => {
             new.value = new.value.take().or_else(|| old.value.clone());
         }
@@ -205,7 +208,10 @@ fn may_change(name: &str, from: Option<&Value>, to: Option<&Value>) -> bool {
 
 /// `index_options` of vectors; `None` for those of texts.
 fn vector_index(value: &Value) -> Option<VectorIndexOptions> {
-    if value.is_object() { serde_json::from_value(value.clone()).ok() } else { None }
+    if !value.is_object() {
+        return None;
+    }
+    serde_json::from_value(value.get("dense_vector").unwrap_or(value).clone()).ok()
 }
 
 /// Whether vectors that are searched one way may be searched another: finer structures never become coarser ones, and nodes of a graph

@@ -245,10 +245,10 @@ fn print_source_value(field: &IndexField, format: Option<&str>, value: &Value, t
 
 /// The number that a field keeps: a multiple, where it is scaled.
 fn kept_number(kind: &FieldKind, number: f64) -> f64 {
-    match kind {
-        FieldKind::Float { precision: precision @ FloatPrecision::Scaled(_), .. } => precision.round(number),
-        _ => number,
+    if let FieldKind::Float { precision: precision @ FloatPrecision::Scaled(_), .. } = kind {
+        return precision.round(number);
     }
+    number
 }
 
 /// The fields of `docvalue_fields`, found in one index.
