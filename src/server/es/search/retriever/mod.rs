@@ -3,11 +3,12 @@
 //! In: the JSON of a `retriever`, and the searched indices. Out: one ranked list ([`Ranking`]) with, for each document, where its
 //! score comes from ([`Origin`]). Invariant: everything here works on ranked lists; what a query means is said by
 //! [`query_dsl`](crate::server::es::query_dsl), and what is done with the list afterwards by the modules around.
-//! Read next: [`parse`] (JSON to a tree), [`simplified`] (a text to retrievers), [`run`] (a tree to a list), [`fuse`](mod@fuse) (several
-//! lists to one).
+//! Read next: [`parse`] (JSON to a tree), [`simplified`] (a text to retrievers), [`run`] (a tree to a list), [`leaf`] (a leaf on one
+//! index), [`fuse`](mod@fuse) (several lists to one).
 
 pub(crate) mod frozen;
 pub(crate) mod fuse;
+pub(crate) mod leaf;
 pub(crate) mod parse;
 pub(crate) mod provenance;
 pub(crate) mod rerank;
@@ -21,8 +22,9 @@ use serde_json::{Map, Value};
 use crate::document::DocumentId;
 use crate::retrieve::DocLocator;
 
+pub(super) use leaf::knn_query;
 pub(super) use parse::parse;
-pub(super) use run::{Resolved, Runner, knn_query};
+pub(super) use run::{Resolved, Runner};
 pub(super) use simplified::expand;
 
 /// A node of the tree.
