@@ -219,7 +219,10 @@ fn vector_params(field: &schema::Field, models: &BTreeMap<String, ModelFingerpri
 
 fn vector_field_params(vector: &VectorField) -> VectorFieldParams {
     let VectorIndexOptions { kind, m, ef_construction, .. } = vector.index;
-    let graph = IndexKind::Hnsw { m: m.unwrap_or(16), ef_construction: ef_construction.unwrap_or(100) };
+    let graph = IndexKind::Hnsw {
+        m: m.unwrap_or(VectorIndexOptions::DEFAULT_M),
+        ef_construction: ef_construction.unwrap_or(100),
+    };
     VectorFieldParams {
         dims: vector.dims.unwrap_or_default(),
         similarity: match vector.similarity {

@@ -23,7 +23,7 @@ mod segment_directory;
 mod segment_order;
 pub mod snapshot;
 pub mod time_limit;
-mod values;
+pub(crate) mod values;
 pub mod writer;
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tantivy::ReloadPolicy;
-use tantivy::schema::Schema;
+use tantivy::schema::{FieldType, Schema};
 
 pub use snapshot::{IndexStats, SegmentFigures, Snapshot};
 pub use time_limit::TimeLimit;
@@ -219,7 +219,8 @@ impl Index {
         let lock = schema_extension::lock_writer(&tantivy)?;
         // Merges of the writer that was may still be under way.
         opened.directory.close_for_writing();
-        let missing = missing_entries(&manifest, &tantivy)?;
+        let mut missing = missing_entries(&manifest, &tantivy)?;
+        missing.extend(changed_entries(&manifest, &tantivy)?);
         let written = manifest.write(&self.folder).and_then(|()| schema_extension::extend_locked(&tantivy, missing));
         drop(lock);
         let manifest = if written.is_ok() { manifest } else { opened.manifest.clone() };
@@ -428,6 +429,18 @@ fn missing_entries(manifest: &Manifest, tantivy: &tantivy::Index) -> Result<Vec<
     let schema = tantivy.schema();
     let mut entries = fields::entries(&manifest.definition, &manifest.models)?;
     entries.retain(|entry| schema.get_field(entry.name()).is_err());
+    Ok(entries)
+}
+
+/// The entries of vectors that the schema has with other parameters. Segments are written with those of the schema, and searched with
+/// their own: where the power failed before these were put in place, the next growth of the mapping does it.
+fn changed_entries(manifest: &Manifest, tantivy: &tantivy::Index) -> Result<Vec<tantivy::schema::FieldEntry>> {
+    let schema = tantivy.schema();
+    let mut entries = fields::entries(&manifest.definition, &manifest.models)?;
+    entries.retain(|entry| {
+        let known = schema.get_field(entry.name()).map(|field| schema.get_field_entry(field));
+        matches!(entry.field_type(), FieldType::Custom(_)) && known.is_ok_and(|known| known != entry)
+    });
     Ok(entries)
 }
 

@@ -14,7 +14,8 @@ use tantivy::schema::{FieldEntry, FieldType, Schema};
 
 use crate::error::{Error, Result};
 
-/// Appends fields to the schema of `index`. An empty list changes nothing.
+/// Appends fields to the schema of `index`; a field of vectors that is there already gets the parameters given, with which segments are
+/// written from then on. An empty list changes nothing.
 ///
 /// Takes the writer's lock meanwhile. `index` itself keeps its old schema: open it anew, and register plugins and tokenizers
 /// again. Atomic: after a crash the index has either schema.
@@ -58,9 +59,16 @@ pub(crate) fn extend_locked(index: &Index, additional: Vec<FieldEntry>) -> Resul
 fn extended(schema: &Schema, additional: Vec<FieldEntry>) -> Result<Schema> {
     let mut builder = Schema::builder();
     let mut names = HashSet::new();
+    let (replaced, additional): (Vec<FieldEntry>, Vec<FieldEntry>) =
+        additional.into_iter().partition(|entry| is_custom(entry) && schema.get_field(entry.name()).is_ok());
     for (_, entry) in schema.fields() {
         names.insert(entry.name().to_string());
-        builder.add_field(entry.clone());
+        let replacement = replaced.iter().find(|new| new.name() == entry.name());
+        match replacement {
+            Some(_) if !is_custom(entry) => return Err(Error::conflict("exists already").in_field(entry.name())),
+            Some(new) => builder.add_field(new.clone()),
+            None => builder.add_field(entry.clone()),
+        };
     }
     for entry in additional {
         if !names.insert(entry.name().to_string()) {
@@ -72,6 +80,11 @@ fn extended(schema: &Schema, additional: Vec<FieldEntry>) -> Result<Schema> {
         builder.add_field(entry);
     }
     Ok(builder.build())
+}
+
+/// Whether a field holds vectors: each segment keeps its own parameters beside them.
+fn is_custom(entry: &FieldEntry) -> bool {
+    matches!(entry.field_type(), FieldType::Custom(_))
 }
 
 #[cfg(test)]

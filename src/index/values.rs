@@ -302,6 +302,11 @@ pub(crate) fn rank_feature(value: &Value, positive_score_impact: bool) -> Result
 pub(crate) fn dense_vectors(field: &VectorField, dims: usize, values: &[&Value]) -> Result<Option<VectorValue>, Fault> {
     let mut vectors: Vec<f32> = Vec::new();
     for value in values {
+        if let (ElementType::Byte, Some(bytes)) = (field.element, value.as_str().and_then(bytes_of_hex)) {
+            check_dims(bytes.len(), dims)?;
+            vectors.extend(bytes);
+            continue;
+        }
         let Some(inner) = value.as_array() else {
             return Err(Fault::new(
                 "an array of numbers",
@@ -320,23 +325,38 @@ pub(crate) fn dense_vectors(field: &VectorField, dims: usize, values: &[&Value])
     Ok((!vectors.is_empty()).then_some(VectorValue { vectors, dims, spans: None }))
 }
 
+fn check_dims(len: usize, dims: usize) -> Result<(), Fault> {
+    if len == dims {
+        return Ok(());
+    }
+    Err(Fault {
+        message: format!("has {len} numbers, the mapping says `dims` {dims}"),
+        cause_kind: "illegal_argument_exception",
+        cause: if len > dims {
+            format!("The [dense_vector] field has more dimensions than defined in the mapping [{dims}]")
+        } else {
+            format!(
+                "The [dense_vector] field has a different number of dimensions [{len}] than defined in the mapping [{dims}]"
+            )
+        },
+    })
+}
+
+/// The bytes that a text of hexadecimal digits stands for, two a byte.
+pub(crate) fn bytes_of_hex(text: &str) -> Option<Vec<f32>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() || pairs.is_empty() {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let byte = |&[high, low]: &[u8; 2]| Some(f32::from((digit(high)? << 4 | digit(low)?).cast_signed()));
+    pairs.iter().map(byte).collect()
+}
+
 fn push_vector(vectors: &mut Vec<f32>, field: &VectorField, dims: usize, value: &Value) -> Result<(), Fault> {
     let refuse = |value: &Value, wanted: &str| Fault::new(wanted, value, format!("{} in a dense_vector", shown(value)));
     let values = value.as_array().ok_or_else(|| refuse(value, "an array of numbers"))?;
-    if values.len() != dims {
-        let (len, more) = (values.len(), values.len() > dims);
-        return Err(Fault {
-            message: format!("has {len} numbers, the mapping says `dims` {dims}"),
-            cause_kind: "illegal_argument_exception",
-            cause: if more {
-                format!("The [dense_vector] field has more dimensions than defined in the mapping [{dims}]")
-            } else {
-                format!(
-                    "The [dense_vector] field has a different number of dimensions [{len}] than defined in the mapping [{dims}]"
-                )
-            },
-        });
-    }
+    check_dims(values.len(), dims)?;
     for value in values {
         #[expect(
             clippy::cast_possible_truncation,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::IndexDefinition;
 use super::date::{DateFormats, Missing};
-use super::mapping::{Dynamic, FieldMapping, Mappings, ObjectMapping, Properties, read_field};
+use super::mapping::{Dynamic, ElementType, FieldMapping, Mappings, ObjectMapping, Properties, read_field};
 use crate::error::{Error, Result};
 
 /// Arrays of so many fractions are vectors.
@@ -275,7 +275,11 @@ fn complete(mapping: &mut FieldMapping, value: &Value) -> bool {
         FieldMapping::DenseVector(vector) if vector.dims.is_none() => {
             let dims = match value.as_array() {
                 Some(values) => values.first().and_then(Value::as_array).unwrap_or(values).len(),
-                None => return false,
+                // Bytes as hexadecimal digits.
+                None => match value.as_str() {
+                    Some(digits) if vector.element_type == ElementType::Byte => digits.len() / 2,
+                    Some(_) | None => return false,
+                },
             };
             vector.dims = (1..=4096).contains(&dims).then_some(dims);
             vector.dims.is_some()

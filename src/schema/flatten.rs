@@ -336,11 +336,13 @@ impl FieldKind {
                 flattened.split_queries_on_whitespace = false;
                 flattened.bm25 = (0.0, 0.0);
             }
-            FieldKind::SemanticText(semantic) => semantic.chunking = None,
-            FieldKind::RankFeature { .. }
-            | FieldKind::RankFeatures { .. }
-            | FieldKind::Binary
-            | FieldKind::DenseVector(_) => {}
+            FieldKind::SemanticText(semantic) => {
+                semantic.chunking = None;
+                semantic.index = VectorIndexOptions::default();
+            }
+            // Merges write every segment anew, as the mapping says by then.
+            FieldKind::DenseVector(vector) => vector.index = VectorIndexOptions::default(),
+            FieldKind::RankFeature { .. } | FieldKind::RankFeatures { .. } | FieldKind::Binary => {}
         }
         kept
     }
@@ -349,7 +351,9 @@ impl FieldKind {
     fn kept_as(&self, new: &FieldKind) -> FieldKind {
         let mut kept = self.kept();
         match (&mut kept, new) {
-            (FieldKind::DenseVector(old), FieldKind::DenseVector(new)) if old.dims.is_none() => *old = *new,
+            (FieldKind::DenseVector(old), FieldKind::DenseVector(new)) if old.dims.is_none() => {
+                *old = VectorField { index: old.index, ..*new };
+            }
             (FieldKind::Keyword { constant: old @ Some(None), .. }, FieldKind::Keyword { constant: new, .. }) => {
                 old.clone_from(new);
             }

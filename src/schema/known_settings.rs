@@ -77,7 +77,6 @@ const KNOWN: &[(&str, Form)] = &[
     ("number_of_routing_shards", Form::Number(1)),
     ("priority", Form::Number(0)),
     ("provided_name", Form::Text),
-    ("query.parse.allow_unmapped_fields", Form::Flag),
     ("query_string.lenient", Form::Flag),
     ("refresh.max_listeners", Form::Number(0)),
     ("requests.cache.enable", Form::Flag),

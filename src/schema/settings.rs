@@ -166,6 +166,13 @@ impl Settings {
                     index.query.default_field =
                         one_or_many(&value).map_err(|_| bad("must be a field or a list of fields"))?;
                 }
+                // Such fields match nothing, which is the default.
+                ["query", "parse", "allow_unmapped_fields"] if plain(&value) == "true" => {}
+                ["query", "parse", "allow_unmapped_fields"] => {
+                    return Err(Error::unsupported(format!(
+                        "setting `index.{key}` of false is not supported; leave it out"
+                    )));
+                }
                 ["similarity", name, parameter] => {
                     let similarity = index.similarity.entry((*name).to_string()).or_default();
                     match *parameter {

@@ -69,7 +69,8 @@ pub enum Element {
     F32,
     /// 16-bit floats: 2 bytes a dimension, relative error at most 2^-11.
     F16,
-    /// 8-bit integers times one scale a vector: 1 byte a dimension, error at most max|x| / 254 a dimension.
+    /// 8-bit integers times one scale a vector: 1 byte a dimension. Whole numbers of 8 bits are kept as they are (of cosine: their
+    /// directions); others with an error of at most max|x| / 254 a dimension.
     Int8,
 }
 

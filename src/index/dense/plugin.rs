@@ -21,7 +21,7 @@ use tantivy::{DocId, Segment, SegmentReader, TantivyDocument, TantivyError};
 use super::field::{FieldVectors, NO_SPAN};
 use super::format::{Container, VEC_MAGIC, VecDirectory};
 use super::graph::{build, write_graph_file};
-use super::params::{IndexKind, Similarity, VectorFieldParams};
+use super::params::{Element, IndexKind, Similarity, VectorFieldParams};
 use super::value::{VectorValue, normalize};
 use super::write::{FieldToWrite, Part, write_vec_file};
 use crate::error::{Error, ErrorKind, Result};
@@ -184,7 +184,8 @@ impl FieldBuffer {
         for (place, vector) in value.vectors.chunks_exact(value.dims).enumerate() {
             let start = self.vectors.len();
             self.vectors.extend_from_slice(vector);
-            if self.params.similarity == Similarity::Cosine {
+            // Whole numbers are kept as they are, with the length as their scale.
+            if self.params.similarity == Similarity::Cosine && self.params.element != Element::Int8 {
                 normalize(&mut self.vectors[start..]);
             }
             let span = value.spans.as_ref().and_then(|spans| spans.get(place));

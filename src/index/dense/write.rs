@@ -8,8 +8,9 @@ use std::io::{self, Write};
 use super::bytes::as_bytes;
 use super::field::{FieldVectors, NO_SPAN, Row};
 use super::format::{ContainerWriter, FieldEntry, Layout, Section, VEC_MAGIC, VecDirectory};
-use super::params::{Element, VectorFieldParams};
+use super::params::{Element, Similarity, VectorFieldParams};
 use super::quantize::{norm_up, quantize};
+use super::value::normalize;
 
 /// One field's vectors on their way to disk.
 #[derive(Debug)]
@@ -144,7 +145,7 @@ impl FieldToWrite<'_> {
                     round_to_f16(&mut values);
                 }
                 Element::Int8 => {
-                    let scale = quantize(&values, &mut codes).scale;
+                    let scale = bytes_of(&mut values, self.params.similarity, &mut codes);
                     out.write_all(as_bytes(&codes))?;
                     to.scales.push(scale);
                     values.clear();
@@ -180,6 +181,23 @@ impl FieldToWrite<'_> {
         }
         Ok(())
     }
+}
+
+/// The codes and the scale of a vector of bytes: its own whole numbers, so that nothing is lost; for cosine the scale makes its length 1.
+/// Others, of a field that had another `element` before, are rounded.
+#[expect(clippy::cast_possible_truncation, reason = "the numbers are checked to be bytes")]
+fn bytes_of(values: &mut [f32], similarity: Similarity, codes: &mut Vec<i8>) -> f32 {
+    let is_byte = |number: &f32| number.fract() == 0.0 && (-128.0..=127.0).contains(number);
+    if !values.iter().all(is_byte) {
+        if similarity == Similarity::Cosine {
+            normalize(values);
+        }
+        return quantize(values, codes).scale;
+    }
+    codes.clear();
+    codes.extend(values.iter().map(|&number| number as i8));
+    let squared: f64 = values.iter().map(|&number| f64::from(number) * f64::from(number)).sum();
+    if similarity == Similarity::Cosine && squared > 0.0 { squared.sqrt().recip() as f32 } else { 1.0 }
 }
 
 impl Source<'_> {

@@ -131,7 +131,8 @@ impl Searcher {
             segment_keys.push(SegmentKey::open(self, segment_ord, key, 0, None)?);
         }
         let reader = self.searcher().segment_reader(segment_ord);
-        let weight = self.lexical().weight(&query.query, true)?;
+        let completed = self.lexical().with_all_objects(&query.query, segment_ord, block.start..root_doc)?;
+        let weight = self.lexical().weight(completed.as_ref().unwrap_or(&query.query), true)?;
         let mut scorer = weight.scorer(reader)?;
         let mut doc = if scorer.doc() < block.start { scorer.seek(block.start) } else { scorer.doc() };
         let mut found = Vec::new();

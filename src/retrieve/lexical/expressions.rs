@@ -49,29 +49,15 @@ impl LexicalSearcher {
     }
 }
 
-fn parts(expression: &Expression) -> Vec<&Expression> {
-    match expression {
-        Expression::Number(_)
-        | Expression::Score
-        | Expression::Value(_)
-        | Expression::Count(_)
-        | Expression::Vector(_) => Vec::new(),
-        Expression::Negate(inner) | Expression::Not(inner) => vec![inner],
-        Expression::Binary(_, left, right) => vec![left, right],
-        Expression::Choice(condition, yes, no) => vec![condition, yes, no],
-        Expression::Call(_, arguments) => arguments.iter().collect(),
-    }
-}
-
 fn collect<'e>(expression: &'e Expression, names: &mut Vec<&'e str>) {
     if let Expression::Value(name) | Expression::Count(name) = expression {
         names.push(name);
     }
-    parts(expression).into_iter().for_each(|part| collect(part, names));
+    expression.parts().into_iter().for_each(|part| collect(part, names));
 }
 
 fn needs_vectors(expression: &Expression) -> bool {
-    matches!(expression, Expression::Vector(_)) || parts(expression).into_iter().any(needs_vectors)
+    matches!(expression, Expression::Vector(_)) || expression.parts().into_iter().any(needs_vectors)
 }
 
 impl ExpressionFields {
@@ -151,13 +137,17 @@ impl Evaluator {
     }
 
     fn vector(&self, function: &VectorFunction, doc: DocId) -> Result<f64, String> {
-        let Some(own) = self.own_vector(function, doc)? else {
+        let own = self.own_vector(function, doc)?;
+        if function.measure == VectorMeasure::Count {
+            return Ok(f64::from(u8::from(own.is_some())));
+        }
+        let Some(own) = own else {
             return Err(format!(
                 "A document doesn't have a value for a vector field! (doc [{doc}], field [{}])",
                 function.field
             ));
         };
-        if own.len() != function.vector.len() {
+        if own.len() != function.vector.len() && function.measure != VectorMeasure::Magnitude {
             return Err(format!(
                 "The query vector has a different number of dimensions [{}] than the document vectors [{}].",
                 function.vector.len(),
@@ -173,6 +163,8 @@ impl Evaluator {
                 let query_length = pairs().map(|(_, query)| query * query).sum::<f64>().sqrt();
                 dot() / (own_length * query_length)
             }
+            VectorMeasure::Magnitude => own.iter().map(|own| f64::from(*own).powi(2)).sum::<f64>().sqrt(),
+            VectorMeasure::Count => 1.0,
             VectorMeasure::L1Norm => pairs().map(|(own, query)| (own - query).abs()).sum(),
             VectorMeasure::L2Norm => pairs().map(|(own, query)| (own - query).powi(2)).sum::<f64>().sqrt(),
         })
@@ -189,13 +181,28 @@ impl Evaluator {
         let Some(params) = field.and_then(|field| field.vector.as_ref()) else {
             return Err(format!("No field found for [{}] in mapping", function.field));
         };
-        if params.similarity != Similarity::Cosine || function.measure == VectorMeasure::CosineSimilarity {
+        let needs_no_length = matches!(function.measure, VectorMeasure::CosineSimilarity | VectorMeasure::Count);
+        if params.similarity != Similarity::Cosine || needs_no_length {
             return Ok(index.dense().vectors(&function.field, address).into_iter().next().map(|(vector, _)| vector));
         }
         let source = index.source(address).map_err(|error| error.to_string())?;
         let numbers: Vec<f32> = index.own_numbers(&function.field, &source);
         Ok(Some(numbers).filter(|numbers| !numbers.is_empty()))
     }
+}
+
+/// How much a value counts that lies off the origin: `decay` at the distance `scale` beyond `offset`.
+fn decay(function: MathFunction, arguments: &[f64]) -> f64 {
+    let &[origin, scale, offset, decay, value] = arguments else { return f64::NAN };
+    let distance = ((value - origin).abs() - offset).max(0.0);
+    if function == MathFunction::DecayExp {
+        return (decay.ln() / scale * distance).exp();
+    }
+    if function == MathFunction::DecayGauss {
+        return (decay.ln() * (distance / scale).powi(2)).exp();
+    }
+    let reach = scale / (1.0 - decay);
+    ((reach - distance) / reach).max(0.0)
 }
 
 fn call(function: MathFunction, arguments: &[f64]) -> f64 {
@@ -216,6 +223,7 @@ fn call(function: MathFunction, arguments: &[f64]) -> f64 {
         MathFunction::Sin => first.sin(),
         MathFunction::Sqrt => first.sqrt(),
         MathFunction::Tanh => first.tanh(),
+        MathFunction::DecayLinear | MathFunction::DecayExp | MathFunction::DecayGauss => decay(function, arguments),
         MathFunction::Saturation => first / (at(1) + first),
         MathFunction::Sigmoid => {
             let raised = first.powf(at(2));

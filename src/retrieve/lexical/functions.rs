@@ -312,7 +312,7 @@ impl Rescore for ScriptScore {
         let (faults, boost) = (self.faults.clone(), boost * self.boost);
         Ok(Box::new(MappedScorer::new(inner, self.min_score, move |doc, score| {
             let value = evaluator.value(doc, score).unwrap_or_else(|problem| {
-                faults.report(|| problem);
+                faults.report_script(problem);
                 0.0
             });
             #[expect(clippy::cast_possible_truncation, reason = "scores are single precision")]

@@ -10,18 +10,34 @@ use crate::error::{Error, Result};
 
 /// What went wrong while documents were scored: a scorer cannot say, so it is asked afterwards.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Faults(Arc<Mutex<Option<String>>>);
+pub(super) struct Faults(Arc<Mutex<Option<Fault>>>);
+
+#[derive(Debug)]
+enum Fault {
+    Score(String),
+    /// A script met what it cannot compute with.
+    Script(String),
+}
 
 impl Faults {
     /// Keeps the first fault.
     pub(super) fn report(&self, problem: impl FnOnce() -> String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(problem);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Fault::Score(problem()));
+    }
+
+    /// Keeps the first fault, one of a script.
+    pub(super) fn report_script(&self, problem: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(Fault::Script(problem));
     }
 
     /// Fails with the first fault, if there was one.
     pub(super) fn check(&self) -> Result<()> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(problem) => Err(Error::invalid_input(problem)),
+            Some(Fault::Score(problem)) => Err(Error::invalid_input(problem)),
+            Some(Fault::Script(problem)) => {
+                let error = Error::invalid_input(problem.clone()).as_exception("illegal_argument_exception", problem);
+                Err(error.wrapped_in_exception("script_exception", "runtime error"))
+            }
             None => Ok(()),
         }
     }

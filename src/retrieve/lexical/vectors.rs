@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tantivy::index::SegmentId;
 use tantivy::query::{EmptyScorer, EnableScoring, Explanation, Query as TantivyQuery, Scorer, Weight};
 use tantivy::{BitSet, DocId, DocSet, Score, SegmentReader, TERMINATED};
@@ -64,7 +65,8 @@ impl LexicalSearcher {
                 );
             }
         };
-        let filter = match field.and_then(|field| field.definition.nested.as_deref()) {
+        let nested = field.and_then(|field| field.definition.nested.as_deref());
+        let filter = match nested {
             Some(path) => Some(self.filtered_objects(path, &query.filter)?),
             None if query.filter.is_empty() => self.roots_filter(),
             None => {
@@ -72,10 +74,7 @@ impl LexicalSearcher {
                 Some(self.filter(&query)?)
             }
         };
-        let min_similarity = query.similarity.map(|similarity| match params.similarity {
-            Similarity::L2Norm => -similarity,
-            Similarity::Cosine | Similarity::DotProduct | Similarity::MaxInnerProduct => similarity,
-        });
+        let min_similarity = min_similarity(query, params.similarity);
         let mut depth = query.k;
         loop {
             let found = index.dense().search(&DenseQuery {
@@ -89,48 +88,115 @@ impl LexicalSearcher {
                 time_limit: Some(self.time_limit()),
             })?;
             let hits = found.hits.iter().map(|hit| (hit.address.segment_ord, hit.address.doc_id, hit.score));
-            if !query.whole_documents {
-                return Ok(ScoredDocs::new(hits.collect()));
-            }
-            let wholes = self.closest_objects(hits, query.k);
-            if wholes.len() >= query.k || found.hits.len() < depth || self.time_limit().was_noticed() {
-                return Ok(ScoredDocs::new(wholes));
+            let chosen = if nested.is_none() { hits.collect() } else { self.closest_objects(hits, query) };
+            let is_whole = nested.is_none() || chosen.len() >= query.k || found.hits.len() < depth;
+            if is_whole || self.time_limit().was_noticed() {
+                let by = KnnQuery { vector: Some(vector.to_vec()), text: None, ..query.clone() };
+                return Ok(ScoredDocs { found_by: Some(Arc::new(by)), ..ScoredDocs::new(chosen) });
             }
             depth = depth.saturating_mul(2);
         }
     }
 
-    /// The documents of nested objects, at most `k`, each with its closest object's score.
+    /// The closest object of each document, or the documents themselves where whole ones are looked for; at most `k`.
     ///
     /// * `hits`: objects, best first.
-    fn closest_objects(&self, hits: impl Iterator<Item = (u32, DocId, f32)>, k: usize) -> Vec<(u32, DocId, f32)> {
+    fn closest_objects(
+        &self,
+        hits: impl Iterator<Item = (u32, DocId, f32)>,
+        query: &KnnQuery,
+    ) -> Vec<(u32, DocId, f32)> {
         let mut seen = HashSet::new();
-        let mut wholes = Vec::new();
+        let mut closest = Vec::new();
         for (segment_ord, doc, score) in hits {
             let root = self.roots(segment_ord).map_or(Some(doc), |roots| next_in(roots, doc));
             if let Some(root) = root
-                && wholes.len() < k
+                && closest.len() < query.k
                 && seen.insert((segment_ord, root))
             {
-                wholes.push((segment_ord, root, score));
+                closest.push((segment_ord, if query.whole_documents { root } else { doc }, score));
             }
         }
-        wholes
+        closest
+    }
+
+    /// The query with every object of one document that its vector queries could have found, each as near as it is: what they found
+    /// are the closest objects alone. `None` where there is nothing to add.
+    ///
+    /// * `objects`: the numbers of the document's objects.
+    ///
+    /// # Errors
+    /// As [`LexicalSearcher::resolve`].
+    pub(crate) fn with_all_objects(
+        &self,
+        query: &Query,
+        segment_ord: u32,
+        objects: std::ops::Range<DocId>,
+    ) -> Result<Option<Query>> {
+        if !names_objects(query) {
+            return Ok(None);
+        }
+        let mut completed = query.clone();
+        self.add_objects(&mut completed, segment_ord, &objects)?;
+        Ok(Some(completed))
+    }
+
+    fn add_objects(&self, query: &mut Query, segment_ord: u32, objects: &std::ops::Range<DocId>) -> Result<()> {
+        if let Query::Docs(found) = query
+            && let Some(by) = &found.found_by
+        {
+            *found = self.compared(by, segment_ord, objects)?;
+            return Ok(());
+        }
+        query.children_mut().into_iter().try_for_each(|child| self.add_objects(child, segment_ord, objects))
+    }
+
+    /// Every object of a document, compared with the vector of a query.
+    fn compared(&self, by: &KnnQuery, segment_ord: u32, objects: &std::ops::Range<DocId>) -> Result<ScoredDocs> {
+        let index = self.index().ok_or_else(|| Error::unsupported("a vector query needs an index with vectors"))?;
+        let Some(vector) = &by.vector else { return Ok(ScoredDocs::default()) };
+        let mut allowed: Vec<BitSet> = Vec::new();
+        for (ord, reader) in (0_u32..).zip(self.searcher().segment_readers()) {
+            let mut set = BitSet::with_max_value(reader.max_doc());
+            if ord == segment_ord {
+                for doc in objects.clone() {
+                    set.insert(doc);
+                }
+            }
+            allowed.push(set);
+        }
+        let field = index.fields().iter().find(|field| field.definition.path == by.field);
+        let Some(params) = field.and_then(|field| field.vector.as_ref()) else { return Ok(ScoredDocs::default()) };
+        let min_similarity = min_similarity(by, params.similarity);
+        let found = index.dense().search(&DenseQuery {
+            field: &by.field,
+            vector,
+            depth: objects.len(),
+            num_candidates: None,
+            filter: Some(&allowed),
+            min_similarity,
+            mode: DenseMode::Exact,
+            time_limit: Some(self.time_limit()),
+        })?;
+        let hits = found.hits.iter().map(|hit| (hit.address.segment_ord, hit.address.doc_id, hit.score));
+        Ok(ScoredDocs::new(hits.collect()))
     }
 
     /// The objects of a nested field that every filter lets through: itself, or by the document that it belongs to.
     fn filtered_objects(&self, path: &str, filter: &[Query]) -> Result<Vec<BitSet>> {
         let mut allowed = self.nested_filter(path, None)?;
         for query in filter {
-            let own = self.nested_filter(path, Some(query))?;
+            // A filter is about whole documents, unless it names fields of the objects.
+            let own = if names_fields_of(query, path) { Some(self.nested_filter(path, Some(query))?) } else { None };
             let wholes = self.filter(query)?;
-            for ((segment_ord, allowed), (own, wholes)) in (0_u32..).zip(&mut allowed).zip(own.iter().zip(&wholes)) {
+            for ((segment_ord, allowed), wholes) in (0_u32..).zip(&mut allowed).zip(&wholes) {
+                let own = own.as_ref().and_then(|own| own.get(segment_ord as usize));
                 let mut passes = false;
                 for doc in (0..allowed.max_value()).rev() {
                     if self.roots(segment_ord).is_none_or(|roots| roots.contains(doc)) {
                         passes = wholes.contains(doc);
                     }
-                    if allowed.contains(doc) && !passes && !own.contains(doc) {
+                    if allowed.contains(doc) && !passes && !own.is_some_and(|own| own.contains(doc)) {
                         allowed.remove(doc);
                     }
                 }
@@ -196,6 +262,35 @@ impl LexicalSearcher {
             (0_u32..).zip(readers).map(roots).collect()
         })
     }
+}
+
+/// As the dense view takes it, for which larger is closer.
+fn min_similarity(query: &KnnQuery, similarity: Similarity) -> Option<f32> {
+    query.similarity.map(|least| match similarity {
+        Similarity::L2Norm => -least,
+        Similarity::Cosine | Similarity::DotProduct | Similarity::MaxInnerProduct => least,
+    })
+}
+
+/// Whether objects in it may have been found as the closest of their documents.
+fn names_objects(query: &Query) -> bool {
+    matches!(query, Query::Docs(found) if found.found_by.is_some()) || query.children().into_iter().any(names_objects)
+}
+
+/// Whether a query names a field of the objects at `path`.
+fn names_fields_of(query: &Query, path: &str) -> bool {
+    fn anywhere(value: &Value, path: &str) -> bool {
+        match value {
+            Value::String(text) => text.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')),
+            Value::Array(values) => values.iter().any(|value| anywhere(value, path)),
+            Value::Object(members) => members.iter().any(|(name, value)| {
+                let is_name = matches!(name.as_str(), "field" | "fields") || !value.is_string();
+                is_name && anywhere(value, path)
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    serde_json::to_value(query).is_ok_and(|query| anywhere(&query, path))
 }
 
 /// A text that a vector query looks for, and what must embed it.

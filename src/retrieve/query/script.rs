@@ -39,7 +39,24 @@ pub enum Expression {
     Call(MathFunction, Vec<Expression>),
 }
 
-/// How near a document's vector is to a given one.
+impl Expression {
+    /// The expressions directly within.
+    pub fn parts(&self) -> Vec<&Expression> {
+        match self {
+            Expression::Number(_)
+            | Expression::Score
+            | Expression::Value(_)
+            | Expression::Count(_)
+            | Expression::Vector(_) => Vec::new(),
+            Expression::Negate(inner) | Expression::Not(inner) => vec![inner],
+            Expression::Binary(_, left, right) => vec![left, right],
+            Expression::Choice(condition, yes, no) => vec![condition, yes, no],
+            Expression::Call(_, arguments) => arguments.iter().collect(),
+        }
+    }
+}
+
+/// How near a document's vector is to a given one, or what the vector is by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VectorFunction {
@@ -63,6 +80,10 @@ pub enum VectorMeasure {
     L1Norm,
     /// The length of the difference.
     L2Norm,
+    /// The length of the document's own.
+    Magnitude,
+    /// How many there are in the document: 0 or 1.
+    Count,
 }
 
 /// An operator between two values.
@@ -135,4 +156,10 @@ pub enum MathFunction {
     Saturation,
     /// `sigmoid(value, k, a)`: `value^a / (k^a + value^a)`.
     Sigmoid,
+    /// `decay*Linear(origin, scale, offset, decay, value)`.
+    DecayLinear,
+    /// `decay*Exp(origin, scale, offset, decay, value)`.
+    DecayExp,
+    /// `decay*Gauss(origin, scale, offset, decay, value)`.
+    DecayGauss,
 }

@@ -43,12 +43,14 @@ pub struct KnnQuery {
 pub struct ScoredDocs {
     /// (segment, document, score), ascending.
     pub docs: Arc<Vec<(u32, u32, f32)>>,
+    /// The vector query that found them, for what is shown of a hit: the other objects of a document, the passages that are close.
+    pub found_by: Option<Arc<KnnQuery>>,
 }
 
 impl ScoredDocs {
     /// Sorts documents by their place.
     pub fn new(mut docs: Vec<(u32, u32, f32)>) -> Self {
         docs.sort_unstable_by_key(|&(segment, doc, _)| (segment, doc));
-        Self { docs: Arc::new(docs) }
+        Self { docs: Arc::new(docs), found_by: None }
     }
 }

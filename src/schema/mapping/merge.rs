@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::vectors::{VectorIndexKind, VectorIndexOptions};
 use super::{FieldMapping, Mappings, NestedMapping, ObjectMapping, Properties};
 use crate::error::{Error, Result};
 use crate::schema::IndexDefinition;
@@ -159,7 +160,13 @@ fn merge_leaf(path: &str, old: &mut FieldMapping, new: &FieldMapping) -> Result<
 /// What the first document gave stays where the new mapping leaves it open.
 fn keep_what_was_found(old: &FieldMapping, new: &mut FieldMapping) {
     match (old, new) {
-        (FieldMapping::DenseVector(old), FieldMapping::DenseVector(new)) => new.dims = new.dims.or(old.dims),
+        (FieldMapping::DenseVector(old), FieldMapping::DenseVector(new)) => {
+            new.dims = new.dims.or(old.dims);
+            new.index_options = new.index_options.or(old.index_options);
+        }
+        (FieldMapping::SemanticText(old), FieldMapping::SemanticText(new)) => {
+            new.index_options = new.index_options.or(old.index_options);
+        }
         (FieldMapping::ConstantKeyword(old), FieldMapping::ConstantKeyword(new)) => {
             new.value = new.value.take().or_else(|| old.value.clone());
         }
@@ -189,9 +196,33 @@ fn may_change(name: &str, from: Option<&Value>, to: Option<&Value>) -> bool {
         "norms" => to == Some(&Value::Bool(false)),
         // The first document tells what a mapping leaves open.
         "dims" | "value" => from.is_none() || to.is_none(),
-        // The same vectors, searched in another way that was left to the engine.
-        "index_options" => from.is_none() || to.is_none(),
+        // The same vectors, searched in another way.
+        "index_options" => match (from.map(vector_index), to.map(vector_index)) {
+            (Some(Some(from)), Some(Some(to))) => vector_index_may_become(from, to),
+            (None, Some(Some(to))) => vector_index_may_become(VectorIndexOptions::default(), to),
+            (from, to) => from.is_none() || to.is_none(),
+        },
         _ => false,
+    }
+}
+
+/// `index_options` of vectors; `None` for those of texts.
+fn vector_index(value: &Value) -> Option<VectorIndexOptions> {
+    if !value.is_object() {
+        return None;
+    }
+    serde_json::from_value(value.get("dense_vector").unwrap_or(value).clone()).ok()
+}
+
+/// Whether vectors that are searched one way may be searched another: finer structures never become coarser ones, and nodes of a graph
+/// keep their neighbours, as in Elasticsearch.
+fn vector_index_may_become(from: VectorIndexOptions, to: VectorIndexOptions) -> bool {
+    use VectorIndexKind::{Flat, Hnsw, Int8Flat, Int8Hnsw};
+    let neighbours = |options: VectorIndexOptions| options.m.unwrap_or(VectorIndexOptions::DEFAULT_M);
+    match (from.kind, to.kind) {
+        (Flat, _) | (Int8Flat, Int8Flat | Hnsw | Int8Hnsw) => true,
+        (Hnsw, Hnsw | Int8Hnsw) | (Int8Hnsw, Int8Hnsw) => neighbours(to) >= neighbours(from),
+        (Int8Flat, Flat) | (Hnsw | Int8Hnsw, Flat | Int8Flat) | (Int8Hnsw, Hnsw) => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Properties;
 use crate::schema::settings::one_or_many;
@@ -86,6 +86,11 @@ pub struct VectorIndexOptions {
     pub confidence_interval: Option<f32>,
 }
 
+impl VectorIndexOptions {
+    /// `m` when absent.
+    pub const DEFAULT_M: usize = 16;
+}
+
 /// `index_options.type` of vectors. In each kind, small segments are scanned exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -111,8 +116,13 @@ pub struct SemanticTextMapping {
     /// How texts become passages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunking_settings: Option<crate::schema::ChunkingSettings>,
-    /// How the vectors are searched.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How the vectors are searched: `{"dense_vector": {"type": ..}}`, or what stands inside alone.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "write_semantic_index",
+        deserialize_with = "read_semantic_index"
+    )]
+    #[schemars(with = "Option<SemanticIndexOptions>")]
     pub index_options: Option<VectorIndexOptions>,
     /// How the vectors are kept: `float` or `half_float` (Bifocal's addition).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,4 +143,29 @@ pub struct SemanticTextMapping {
 
 fn no_fields(properties: &Properties) -> bool {
     properties.is_empty()
+}
+
+/// The two forms of a semantic field's `index_options`.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its JSON schema is wanted")]
+enum SemanticIndexOptions {
+    /// Elasticsearch's.
+    OfVectors {
+        /// As those of `dense_vector`.
+        dense_vector: VectorIndexOptions,
+    },
+    /// Those of `dense_vector` themselves.
+    Plain(VectorIndexOptions),
+}
+
+fn read_semantic_index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<VectorIndexOptions>, D::Error> {
+    let Some(mut written) = Option::<serde_json::Value>::deserialize(deserializer)? else { return Ok(None) };
+    let inner = written.as_object_mut().filter(|members| members.len() == 1).and_then(|one| one.remove("dense_vector"));
+    serde_json::from_value(inner.unwrap_or(written)).map(Some).map_err(serde::de::Error::custom)
+}
+
+#[expect(clippy::ref_option, reason = "serde's serialize_with passes a reference")]
+fn write_semantic_index<S: Serializer>(options: &Option<VectorIndexOptions>, serializer: S) -> Result<S::Ok, S::Error> {
+    BTreeMap::from([("dense_vector", options)]).serialize(serializer)
 }

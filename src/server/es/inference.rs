@@ -12,8 +12,8 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
-pub(super) use endpoints::check_model_name;
 pub use endpoints::{Endpoint, Endpoints, TaskType};
+pub(super) use endpoints::{check_model_name, not_found};
 
 use super::error::{EsError, EsResult};
 use super::request::{Body, Params};

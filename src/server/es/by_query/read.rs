@@ -87,7 +87,7 @@ impl ByQuery {
             match name.as_str() {
                 "query" => read.query = Some(value),
                 "conflicts" => read.conflicts = Conflicts::read(value.as_str().unwrap_or_default())?,
-                "max_docs" => read.max_docs = Some(max_docs(&value)?),
+                "max_docs" => read.set_max_docs(max_docs(&value)?)?,
                 "slice" => read.slice = Some(parse_slice(&value)?),
                 "script" => return Err(EsError::unsupported("[script] of a request by query")),
                 other => return Err(EsError::parsing(format!("unknown key [{other}] of a request by query"))),
@@ -104,16 +104,24 @@ impl ByQuery {
         if !params.bool_or("wait_for_completion", true)? {
             return Err(EsError::unsupported("[wait_for_completion=false]: there are no tasks;"));
         }
-        params.accept(&["scroll", "wait_for_active_shards", "slices"]);
-        if let Some(rate) = params.number::<f64>("requests_per_second")?
-            && rate != -1.0
-        {
-            return Err(EsError::unsupported("[requests_per_second]"));
+        params.accept(&["scroll", "wait_for_active_shards"]);
+        let slices = slices(params.str("slices"))?;
+        match params.str("requests_per_second").map(str::parse::<f64>) {
+            None | Some(Ok(-1.0)) => {}
+            Some(Ok(rate)) if rate > 0.0 => return Err(EsError::unsupported("[requests_per_second]")),
+            Some(_) => {
+                return Err(EsError::illegal_argument(
+                    "[requests_per_second] must be a float greater than 0. Use -1 to disable throttling.",
+                ));
+            }
         }
         let max_docs = match params.number::<i64>("max_docs")? {
             None => None,
             Some(number) => Some(max_docs(&json!(number))?),
         };
+        if max_docs.is_some_and(|most| most < slices) {
+            return Err(invalid("[max_docs] should be >= [slices]"));
+        }
         Ok(Self {
             query: None,
             conflicts: Conflicts::default(),
@@ -125,12 +133,37 @@ impl ByQuery {
         })
     }
 
+    /// The path and the body may both say it, and the same.
+    pub(super) fn set_max_docs(&mut self, number: u64) -> EsResult<()> {
+        match self.max_docs {
+            Some(known) if known != number => Err(EsError::illegal_argument(format!(
+                "[max_docs] set to two different values [{known}] and [{number}]"
+            ))),
+            Some(_) | None => {
+                self.max_docs = Some(number);
+                Ok(())
+            }
+        }
+    }
+
     /// A deletion must say what it deletes.
     ///
     /// # Errors
     /// `action_request_validation_exception` where it does not.
     pub(super) fn require_query(&self) -> EsResult<()> {
         if self.query.is_some() { Ok(()) } else { Err(invalid("query is missing")) }
+    }
+}
+
+/// One machine works in one go: the number is only checked.
+fn slices(text: Option<&str>) -> EsResult<u64> {
+    match text {
+        None | Some("auto") => Ok(1),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|slices| *slices > 0)
+            .ok_or_else(|| EsError::illegal_argument("[slices] must be a positive integer or the string \"auto\"")),
     }
 }
 
@@ -159,6 +192,7 @@ pub(super) fn max_docs(value: &Value) -> EsResult<u64> {
     match u64::try_from(number) {
         Ok(number) if number > 0 => Ok(number),
         _ if number == -1 => Ok(u64::MAX),
+        Err(_) => Err(EsError::illegal_argument(format!("[max_docs] parameter cannot be negative, found [{number}]"))),
         _ => Err(EsError::illegal_argument(format!("[max_docs] parameter should be greater than 0, got [{value}]"))),
     }
 }

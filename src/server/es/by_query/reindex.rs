@@ -74,7 +74,7 @@ impl Reindex {
                 ("source", Value::Object(source)) => self.read_source(source)?,
                 ("dest", Value::Object(dest)) => self.read_dest(dest)?,
                 ("conflicts", value) => self.request.conflicts = Conflicts::read(value.as_str().unwrap_or_default())?,
-                ("max_docs" | "size", value) => self.request.max_docs = Some(max_docs(&value)?),
+                ("max_docs" | "size", value) => self.request.set_max_docs(max_docs(&value)?)?,
                 ("script", _) => return Err(EsError::unsupported("[script] of a reindex")),
                 (other, _) => return Err(EsError::parsing(format!("[reindex] unknown field [{other}]"))),
             }

@@ -330,6 +330,7 @@ fn is_path(model: &str) -> bool {
     model.starts_with(['/', '~', '.']) || model.contains('\\') || model.contains("..")
 }
 
-fn not_found(id: &str) -> EsError {
+/// 404 for a name that no model has.
+pub(in crate::server::es) fn not_found(id: &str) -> EsError {
     EsError::new(404, "resource_not_found_exception", format!("Inference endpoint not found [{id}]"))
 }

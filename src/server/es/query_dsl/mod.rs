@@ -25,6 +25,7 @@ mod term_level;
 mod text;
 
 pub use self::context::{QueryContext, QueryLimits, SourceOf};
+pub(in crate::server::es) use self::multi_match::{Fields, SimplifiedFields};
 
 use serde_json::Value;
 

@@ -73,7 +73,16 @@ impl MultiMatchType {
 }
 
 /// Fields with their boosts, in their order, each once.
-pub(super) type Fields = IndexMap<String, f32>;
+pub(in crate::server::es) type Fields = IndexMap<String, f32>;
+
+/// The fields of a text that looks for words and meanings.
+#[derive(Debug, Default)]
+pub(in crate::server::es) struct SimplifiedFields {
+    /// Those that are searched by words.
+    pub(in crate::server::es) words: Fields,
+    /// Those that are searched by meaning.
+    pub(in crate::server::es) meanings: Fields,
+}
 
 /// `multi_match`.
 pub(super) fn multi_match(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
@@ -121,6 +130,37 @@ impl QueryContext<'_> {
             let (pattern, boost) = split_boost(query, written)?;
             for name in self.expand(&pattern, Kind::has_values) {
                 fields.entry(name).and_modify(|known| *known *= boost).or_insert(boost);
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The fields that a text names (or those that the index searches when none is named), by how they are searched.
+    pub(in crate::server::es) fn simplified_fields(
+        &self,
+        query: &str,
+        written: &[String],
+    ) -> EsResult<SimplifiedFields> {
+        let defaults = &self.definition.settings.index.query.default_field;
+        let everything = ["*".to_string()];
+        let written = match (written.is_empty(), defaults.is_empty()) {
+            (false, _) => written,
+            (true, false) => defaults.as_slice(),
+            (true, true) => &everything,
+        };
+        let mut fields = SimplifiedFields::default();
+        for written in written {
+            let (pattern, weight) = split_boost(query, written)?;
+            for name in self.expand(&pattern, |kind| kind.has_values() || kind == Kind::Vector) {
+                let is_semantic = self.is_semantic(&name);
+                if pattern.contains('*')
+                    && !is_semantic
+                    && self.find(&name).is_some_and(|field| kind_of(&field) == Kind::Vector)
+                {
+                    continue;
+                }
+                let of_kind = if is_semantic { &mut fields.meanings } else { &mut fields.words };
+                of_kind.entry(name).and_modify(|known| *known *= weight).or_insert(weight);
             }
         }
         Ok(fields)

@@ -1,21 +1,29 @@
 //! Scripts that score: a small part of Painless, read into an [`Expression`].
 //!
-//! Numbers, `_score`, `params.x`, `doc['f'].value` (`.size()`, `.empty`), `+ - * / %`, comparisons, `&& || !`, `? :`, `Math.*`, `saturation`,
+//! Numbers, `_score`, `params.x`, `doc['f'].value` (`.size()`, `.empty`), `$('f', 0)`, `field('f').get(0)`, values with names (`double x = ..;`), `+ - * / %`, comparisons, `&& || !`, `? :`, `Math.*`, `saturation`,
 //! `sigmoid`, and the functions of vectors `cosineSimilarity`, `dotProduct`, `l1norm`, `l2norm`. As in Painless, a quotient of whole numbers is
 //! whole. Everything else is refused by name.
 
 #![warn(clippy::indexing_slicing)]
 
+mod tokens;
+
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
+use self::tokens::{Token, Type, tokens};
 use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
-use super::field::{Kind, kind_of, type_of};
+use super::field::{DateReading, Kind, Rounding, kind_of, type_of};
 use super::object;
+use super::rank_feature::duration;
 use crate::retrieve::query::script::{BinaryOperator, Expression, MathFunction, Script, VectorFunction, VectorMeasure};
 
 /// Deeper expressions are refused: each level is a level of the stack.
 const MAX_DEPTH: usize = 60;
+/// Names that stand for more parts of expressions are refused.
+const MAX_PARTS: usize = 10_000;
 /// Longer scripts are refused, as in Elasticsearch (`script.max_size_in_bytes`).
 const MAX_LENGTH: usize = 65_535;
 
@@ -53,7 +61,9 @@ pub(super) fn script(value: &Value, context: &QueryContext<'_>) -> EsResult<Scri
         )));
     }
     let tokens = tokens(&source)?;
-    let mut parser = Parser { tokens: &tokens, at: 0, params, context, depth: 0 };
+    let mut parser =
+        Parser { tokens: &tokens, at: 0, params, context, depth: 0, variables: HashMap::new(), num_parts: 0 };
+    parser.declarations()?;
     parser.take("return");
     let (expression, _) = parser.choice()?;
     parser.take(";");
@@ -69,104 +79,16 @@ fn refuse(what: impl std::fmt::Display) -> EsError {
     )))
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum Token {
-    Number(f64, Type),
-    Text(String),
-    Word(String),
-    Sign(&'static str),
-}
-
-impl Token {
-    fn text(&self) -> String {
-        match self {
-            Token::Number(number, _) => number.to_string(),
-            Token::Text(text) => format!("'{text}'"),
-            Token::Word(word) => word.clone(),
-            Token::Sign(sign) => (*sign).to_string(),
-        }
-    }
-}
-
-/// Whether a value is whole, so that its quotients are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Whole,
-    Fraction,
-}
-
-const SIGNS: &[&str] = &[
-    "<=", ">=", "===", "==", "!==", "!=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "!", "?", ":", "(", ")", "[",
-    "]", ",", ".", ";",
-];
-
-fn tokens(source: &str) -> EsResult<Vec<Token>> {
-    let mut tokens = Vec::new();
-    let mut rest = source;
-    loop {
-        rest = rest.trim_start();
-        let Some(first) = rest.chars().next() else { return Ok(tokens) };
-        let next_is_digit = rest.chars().nth(1).is_some_and(|next| next.is_ascii_digit());
-        let length = if first.is_ascii_digit() || (first == '.' && next_is_digit) {
-            let (number, length) = number(rest)?;
-            tokens.push(number);
-            length
-        } else if first.is_ascii_alphabetic() || first == '_' {
-            let length = rest.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(rest.len());
-            tokens.push(Token::Word(rest.get(..length).unwrap_or_default().to_string()));
-            length
-        } else if first == '\'' || first == '"' {
-            let inside = rest.get(1..).unwrap_or_default();
-            let length = inside.find(first).ok_or_else(|| refuse("a text without its end"))?;
-            tokens.push(Token::Text(inside.get(..length).unwrap_or_default().to_string()));
-            length + 2
-        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
-            tokens.push(Token::Sign(sign));
-            sign.len()
-        } else {
-            return Err(refuse(format!("unexpected character [{first}]")));
-        };
-        rest = rest.get(length..).unwrap_or_default();
-    }
-}
-
-fn number(text: &str) -> EsResult<(Token, usize)> {
-    let bytes = text.as_bytes();
-    let mut length = 0;
-    let (mut has_exponent, mut is_whole) = (false, true);
-    while let Some(byte) = bytes.get(length) {
-        match byte {
-            b'0'..=b'9' => {}
-            b'.' if is_whole => is_whole = false,
-            b'e' | b'E' if !has_exponent => {
-                has_exponent = true;
-                is_whole = false;
-                if matches!(bytes.get(length + 1), Some(b'+' | b'-')) {
-                    length += 1;
-                }
-            }
-            _ => break,
-        }
-        length += 1;
-    }
-    let digits = text.get(..length).unwrap_or_default();
-    let number: f64 = digits.parse().map_err(|_| refuse(format!("[{digits}] is no number")))?;
-    let suffix = bytes.get(length).copied();
-    let kind = match suffix {
-        Some(b'f' | b'F' | b'd' | b'D') => Type::Fraction,
-        _ if is_whole => Type::Whole,
-        _ => Type::Fraction,
-    };
-    length += usize::from(matches!(suffix, Some(b'f' | b'F' | b'd' | b'D' | b'l' | b'L')));
-    Ok((Token::Number(number, kind), length))
-}
-
 struct Parser<'a> {
     tokens: &'a [Token],
     at: usize,
     params: &'a Map<String, Value>,
     context: &'a QueryContext<'a>,
     depth: usize,
+    /// Values with names.
+    variables: HashMap<String, Typed>,
+    /// Of the expressions that names stood for.
+    num_parts: usize,
 }
 
 type Typed = (Expression, Type);
@@ -314,6 +236,23 @@ impl Parser<'_> {
                 }
             }
             "doc" => self.doc_value(),
+            "$" => {
+                self.expect("(")?;
+                let field = self.text()?;
+                self.expect(",")?;
+                self.value_or_default(&field)
+            }
+            "field" => {
+                self.expect("(")?;
+                let field = self.text()?;
+                self.expect(")")?;
+                self.expect(".")?;
+                if self.take("get") {
+                    self.expect("(")?;
+                    return self.value_or_default(&field);
+                }
+                self.counted(field)
+            }
             "Math" => {
                 self.expect(".")?;
                 let Token::Word(function) = self.next()? else { return Err(refuse("[Math.] without a function")) };
@@ -333,7 +272,129 @@ impl Parser<'_> {
             "dotProduct" => self.vector(word, VectorMeasure::DotProduct),
             "l1norm" => self.vector(word, VectorMeasure::L1Norm),
             "l2norm" => self.vector(word, VectorMeasure::L2Norm),
-            other => Err(refuse(format!("unknown name [{other}]"))),
+            "decayNumericLinear" => self.call(word, MathFunction::DecayLinear, 5),
+            "decayNumericExp" => self.call(word, MathFunction::DecayExp, 5),
+            "decayNumericGauss" => self.call(word, MathFunction::DecayGauss, 5),
+            "decayDateLinear" => self.date_decay(MathFunction::DecayLinear),
+            "decayDateExp" => self.date_decay(MathFunction::DecayExp),
+            "decayDateGauss" => self.date_decay(MathFunction::DecayGauss),
+            other => self.variable(other),
+        }
+    }
+
+    /// `double x = ..;`, any number of them: each name stands for its expression from there on.
+    fn declarations(&mut self) -> EsResult<()> {
+        while let (Some(Token::Word(kind)), Some(Token::Word(name)), Some(Token::Sign("="))) =
+            (self.tokens.get(self.at), self.tokens.get(self.at + 1), self.tokens.get(self.at + 2))
+        {
+            let declared = match kind.as_str() {
+                "double" | "float" => Some(Type::Fraction),
+                "int" | "long" | "boolean" => Some(Type::Whole),
+                "def" => None,
+                other => return Err(refuse(format!("unknown type [{other}]"))),
+            };
+            self.at += 3;
+            let (expression, found) = self.choice()?;
+            if declared == Some(Type::Whole) && found == Type::Fraction {
+                return Err(refuse(format!("[{name}] is whole, and its value is not")));
+            }
+            self.expect(";")?;
+            self.variables.insert(name.clone(), (expression, declared.unwrap_or(found)));
+        }
+        Ok(())
+    }
+
+    /// `(origin, scale, offset, decay, doc['field'].value)` with a date and two durations as texts.
+    fn date_decay(&mut self, function: MathFunction) -> EsResult<Typed> {
+        self.expect("(")?;
+        let (origin, scale, offset) = (self.text_or_param()?, self.text_or_param()?, self.text_or_param()?);
+        let (decay, _) = self.choice()?;
+        self.expect(",")?;
+        let (value, _) = self.choice()?;
+        self.expect(")")?;
+        let Expression::Value(field) = &value else {
+            return Err(refuse("the last value of a decay of dates must be doc['field'].value"));
+        };
+        let Some(found) = self.context.find(field).filter(|found| kind_of(found) == Kind::Date) else {
+            return Err(refuse(format!("[{field}] is no date")));
+        };
+        let origin = self.context.date(&found, &origin, &DateReading::default(), Rounding::Down)?;
+        let number = |millis: i64| Expression::Number(millis as f64);
+        let (scale, offset) = (number(duration("scale", &scale)?), number(duration("offset", &offset)?));
+        Ok((Expression::Call(function, vec![number(origin), scale, offset, decay, value]), Type::Fraction))
+    }
+
+    /// A text, as it stands or as a parameter, and the comma after it.
+    fn text_or_param(&mut self) -> EsResult<String> {
+        let text = if self.take("params") {
+            let name = self.member()?;
+            let found = self.params.get(&name).and_then(object::plain);
+            found.ok_or_else(|| refuse(format!("[params.{name}] is no text")))?
+        } else {
+            self.text()?
+        };
+        self.expect(",")?;
+        Ok(text)
+    }
+
+    fn variable(&mut self, name: &str) -> EsResult<Typed> {
+        let Some((expression, kind)) = self.variables.get(name) else {
+            return Err(refuse(format!("unknown name [{name}]")));
+        };
+        // Names of names could otherwise stand for more than memory holds.
+        self.num_parts += num_parts(expression);
+        if self.num_parts > MAX_PARTS {
+            return Err(refuse(format!("names that stand for more than {MAX_PARTS} parts")));
+        }
+        Ok((expression.clone(), *kind))
+    }
+
+    fn text(&mut self) -> EsResult<String> {
+        match self.next()? {
+            Token::Text(text) => Ok(text),
+            Token::Word(_) | Token::Sign(_) | Token::Number(..) => Err(refuse("a field without its name in quotes")),
+        }
+    }
+
+    /// The rest of `$('f', 0)`: the field's first value, else what follows.
+    fn value_or_default(&mut self, field: &str) -> EsResult<Typed> {
+        let kind = self.number_kind(field)?;
+        let (default, default_kind) = self.choice()?;
+        self.expect(")")?;
+        let (count, value) = (Expression::Count(field.to_string()), Expression::Value(field.to_string()));
+        let is_whole = kind == Type::Whole && default_kind == Type::Whole;
+        let kind = if is_whole { Type::Whole } else { Type::Fraction };
+        Ok((Expression::Choice(Box::new(count), Box::new(value), Box::new(default)), kind))
+    }
+
+    /// What is read of a field's values: whole or not.
+    fn number_kind(&self, field: &str) -> EsResult<Type> {
+        match self.context.find(field).as_deref().map(|found| (found, kind_of(found))) {
+            None => Err(refuse(format!("No field found for [{field}] in mapping"))),
+            Some((found, kind)) if !kind.is_number() => {
+                Err(refuse(format!("doc['{field}'], a field of type [{}]", type_of(found))))
+            }
+            Some((_, Kind::Fraction)) => Ok(Type::Fraction),
+            Some(_) => Ok(Type::Whole),
+        }
+    }
+
+    /// `size()`, `length`, `empty` or `isEmpty()` of a field.
+    fn counted(&mut self, field: String) -> EsResult<Typed> {
+        let Token::Word(what) = self.next()? else { return Err(refuse(format!("doc['{field}']. without a name"))) };
+        if matches!(what.as_str(), "size" | "isEmpty") {
+            self.expect("(")?;
+            self.expect(")")?;
+        }
+        let is_vector = self.context.find(&field).is_some_and(|found| kind_of(&found) == Kind::Vector);
+        let of_vector =
+            |measure| Expression::Vector(VectorFunction { measure, field: field.clone(), vector: Vec::new() });
+        let count = if is_vector { of_vector(VectorMeasure::Count) } else { Expression::Count(field.clone()) };
+        match what.as_str() {
+            "size" | "length" => Ok((count, Type::Whole)),
+            "empty" | "isEmpty" => Ok((Expression::Not(Box::new(count)), Type::Whole)),
+            "magnitude" if is_vector => Ok((of_vector(VectorMeasure::Magnitude), Type::Fraction)),
+            other => Err(refuse(format!("doc['{field}'].{other}"))),
         }
     }
 
@@ -352,37 +413,18 @@ impl Parser<'_> {
     fn doc_value(&mut self) -> EsResult<Typed> {
         let field = self.member()?;
         self.expect(".")?;
-        let Token::Word(what) = self.next()? else { return Err(refuse(format!("doc['{field}']. without a name"))) };
-        let found = self.context.find(&field);
-        let kind = match found.as_deref().map(|field| (field, kind_of(field))) {
-            None => return Err(refuse(format!("No field found for [{field}] in mapping"))),
-            Some((found, kind)) if !kind.is_number() => {
-                return Err(refuse(format!("doc['{field}'], a field of type [{}]", type_of(found))));
-            }
-            Some((_, Kind::Fraction)) => Type::Fraction,
-            Some(_) => Type::Whole,
-        };
-        match what.as_str() {
-            "value" => {
-                if self.take(".") {
-                    return Err(refuse(format!("a method of doc['{field}'].value")));
-                }
-                Ok((Expression::Value(field), kind))
-            }
-            "size" => {
-                self.expect("(")?;
-                self.expect(")")?;
-                Ok((Expression::Count(field), Type::Whole))
-            }
-            "length" => Ok((Expression::Count(field), Type::Whole)),
-            "empty" => Ok((Expression::Not(Box::new(Expression::Count(field))), Type::Whole)),
-            "isEmpty" => {
-                self.expect("(")?;
-                self.expect(")")?;
-                Ok((Expression::Not(Box::new(Expression::Count(field))), Type::Whole))
-            }
-            other => Err(refuse(format!("doc['{field}'].{other}"))),
+        if self.context.find(&field).is_some_and(|found| kind_of(&found) == Kind::Vector) {
+            return self.counted(field);
         }
+        let kind = self.number_kind(&field)?;
+        if !self.take("value") {
+            return self.counted(field);
+        }
+        let is_date = self.context.find(&field).is_some_and(|found| kind_of(&found) == Kind::Date);
+        if self.take(".") && !(is_date && self.take("millis")) {
+            return Err(refuse(format!("a method of doc['{field}'].value")));
+        }
+        Ok((Expression::Value(field), kind))
     }
 
     fn call(&mut self, name: &str, function: MathFunction, arity: usize) -> EsResult<Typed> {
@@ -426,6 +468,10 @@ impl Parser<'_> {
         let vector = values.iter().map(number).collect::<EsResult<Vec<_>>>()?;
         Ok((Expression::Vector(VectorFunction { measure, field, vector }), Type::Fraction))
     }
+}
+
+fn num_parts(expression: &Expression) -> usize {
+    1 + expression.parts().into_iter().map(num_parts).sum::<usize>()
 }
 
 fn math_function(name: &str) -> Option<(MathFunction, usize)> {

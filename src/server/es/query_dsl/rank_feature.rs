@@ -46,11 +46,10 @@ pub(super) fn rank_feature(body: &Value, context: &QueryContext<'_>) -> EsResult
             ));
         }
     };
-    if !positive && matches!(function, RankFunction::Log { .. } | RankFunction::Linear) {
-        let name = if function == RankFunction::Linear { "linear" } else { "logarithmic" };
+    if !positive && matches!(function, RankFunction::Log { .. }) {
         return Err(context.cannot_create(
             "illegal_argument_exception",
-            format!("Cannot use the [{name}] function with a field that has a negative score impact as it would trigger negative scores"),
+            "Cannot use the [log] function with a field that has a negative score impact as it would trigger negative scores",
         ));
     }
     Ok(common.around(Query::RankFeature(RankFeatureQuery { field, function })))

@@ -11,7 +11,10 @@ use super::object::{self, Common};
 use super::text;
 use crate::document::DocumentId;
 use crate::index::lexical::{FieldKind, LexicalField};
-use crate::retrieve::query::{Fuzziness, FuzzyQuery, PatternQuery, Query, RegexpFlags, RegexpQuery};
+use crate::retrieve::query::{
+    FieldValue, Fuzziness, FuzzyQuery, PatternQuery, Query, RegexpFlags, RegexpQuery, TermValue,
+};
+use crate::schema::flatten::{self, TextField, TextShape};
 
 /// `term`.
 pub(super) fn term(body: &Value, context: &QueryContext<'_>) -> EsResult<Query> {
@@ -230,7 +233,28 @@ pub(super) fn prefix(body: &Value, context: &QueryContext<'_>) -> EsResult<Query
         (Kind::Keyword, Some(found)) => context.normalized(&found, &text),
         _ => text,
     };
+    if !wanted.case_insensitive
+        && let Some(prefixes) = prefixes_of(field, &text, context)
+    {
+        let term = Query::Term(FieldValue { field: prefixes, value: TermValue::Text(text) });
+        return Ok(common.around(Query::ConstantScore(Box::new(term))));
+    }
     Ok(common.around(Query::Prefix(PatternQuery { field: field.to_string(), text, ..wanted })))
+}
+
+/// The field that holds the beginnings of a `search_as_you_type` field's words and shingles, where it holds some of this length.
+fn prefixes_of(field: &str, text: &str, context: &QueryContext<'_>) -> Option<String> {
+    const LONGEST: usize = 20;
+    let root = match field.rsplit_once("._") {
+        Some((root, shingles)) if shingles.ends_with("gram") => root,
+        Some(_) | None => field,
+    };
+    let name = format!("{root}._index_prefix");
+    let found = context.find(&name)?;
+    let mapping = found.extra.mapping.as_deref()?;
+    let holds_prefixes =
+        matches!(&mapping.kind, flatten::FieldKind::Text(TextField { shape: TextShape::ShinglePrefixes(_), .. }));
+    (holds_prefixes && field != name && (1..=LONGEST).contains(&text.chars().count())).then_some(name)
 }
 
 /// `wildcard`.

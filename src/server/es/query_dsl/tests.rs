@@ -220,7 +220,12 @@ fn queries_find_what_they_should() {
         (json!({"knn": {"field": "cosine", "query_vector": [1, 0], "k": 5, "similarity": 0.5}}), "02"),
         (json!({"knn": {"field": "who.v", "query_vector": [1, 0], "k": 2}}), "01"),
         (json!({"knn": {"field": "who.v", "query_vector": [1, 0], "k": 2, "filter": {"term": {"tag": "a"}}}}), "0"),
-        (json!({"nested": {"path": "who", "query": {"knn": {"field": "who.v", "query_vector": [1, 0], "k": 2}}}}), "0"),
+        (json!({"nested": {"path": "who", "query": {"knn": {"field": "who.v", "query_vector": [1, 0], "k": 1}}}}), "0"),
+        // The nearest object of each of the two nearest documents.
+        (
+            json!({"nested": {"path": "who", "query": {"knn": {"field": "who.v", "query_vector": [1, 0], "k": 2}}}}),
+            "01",
+        ),
         (
             json!({"bool": {"must": {"match": {"body": "quick fox"}}, "filter": {"term": {"year": 2001}}, "must_not": {"term": {"tag": "a"}}}}),
             "3",

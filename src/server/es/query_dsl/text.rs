@@ -436,6 +436,9 @@ impl QueryContext<'_> {
     ) -> EsResult<Query> {
         let kind = type_of(field);
         let refused = match form {
+            Form::Words | Form::Phrase if kind_of(field) == Kind::Vector => {
+                Some(format!("Field [{name}] of type [{kind}] does not support match queries"))
+            }
             Form::Words if options.fuzziness.is_some() => Some(format!(
                 "Can only use fuzzy queries on keyword and text fields - not on [{name}] which is of type [{kind}]"
             )),

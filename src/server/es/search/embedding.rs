@@ -138,10 +138,11 @@ fn texts_of(app: &Arc<AppState>, request: &SearchRequest, target: &Target) -> Ve
     };
     let bodies = sections.iter().filter_map(Value::as_object);
     queries.extend(bodies.filter_map(|body| retriever::knn_query(target, body, &[]).ok()));
-    if let Some(Ok(tree)) = search.retriever.as_ref().map(|tree| retriever::parse(tree, search.size())) {
+    let targets = std::slice::from_ref(target);
+    let tree = search.retriever.as_ref().and_then(|tree| retriever::parse(tree, search.size).ok());
+    if let Some(tree) = tree.and_then(|tree| retriever::expand(tree, targets).ok()) {
         let time_limit = TimeLimit::default();
         let resolved = Resolved::default();
-        let targets = std::slice::from_ref(target);
         let runner = Runner { targets, models: &app.models, time_limit: &time_limit, resolved: &resolved };
         queries.extend(runner.leaves(&tree, target).unwrap_or_default());
     }

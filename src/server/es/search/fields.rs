@@ -11,7 +11,7 @@ use crate::index::doc_values::{ValueField, ValueKind};
 use crate::index::fields::IndexField;
 use crate::retrieve::DocLocator;
 use crate::schema::date::Missing;
-use crate::schema::flatten::FieldKind;
+use crate::schema::flatten::{FieldKind, FloatPrecision};
 use crate::server::es::error::{EsError, EsResult};
 
 /// A field, or a pattern of fields, and how its values are printed.
@@ -127,6 +127,7 @@ fn collect_level(
         let mut printed = Vec::new();
         for path in field.definition.sources.iter().filter_map(|path| relative(path)) {
             for value in values_at(object, &path) {
+                let value = field.definition.null_value.as_ref().filter(|_| value.is_null()).unwrap_or(value);
                 printed.extend(print_source_value(field, format.as_deref(), value, target));
             }
         }
@@ -208,11 +209,14 @@ fn print_source_value(field: &IndexField, format: Option<&str>, value: &Value, t
             Value::String(text) => text.trim().parse::<u64>().ok().map(Value::from),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         },
-        FieldKind::Float { .. } | FieldKind::RankFeature { .. } => match value {
-            Value::Number(number) => number.as_f64().map(values::print_float),
-            Value::String(text) => text.trim().parse().ok().map(values::print_float),
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        },
+        FieldKind::Float { .. } | FieldKind::RankFeature { .. } => {
+            let number = match value {
+                Value::Number(number) => number.as_f64(),
+                Value::String(text) => text.trim().parse().ok(),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            };
+            number.map(|number| values::print_float(kept_number(&field.definition.kind, number)))
+        }
         FieldKind::Boolean { .. } => match value {
             Value::Bool(_) => Some(value.clone()),
             Value::String(text) if text == "true" => Some(Value::Bool(true)),
@@ -226,12 +230,25 @@ fn print_source_value(field: &IndexField, format: Option<&str>, value: &Value, t
             Value::Bool(flag) => Some(Value::String(flag.to_string())),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         },
-        FieldKind::Flattened(_)
-        | FieldKind::RankFeatures { .. }
-        | FieldKind::TokenCount { .. }
-        | FieldKind::Binary
-        | FieldKind::DenseVector(_) => Some(value.clone()),
+        // The count, where there is a column of it.
+        FieldKind::TokenCount { counts_holes, options, .. } => {
+            let analyzer = field.analyzer.as_ref().filter(|_| options.fast)?;
+            let mut num_tokens = 0_i64;
+            let num_positions = analyzer.for_each_token(value.as_str()?, |_, _, _, _| num_tokens += 1);
+            Some(Value::from(if *counts_holes { i64::from(num_positions) } else { num_tokens }))
+        }
+        FieldKind::Flattened(_) | FieldKind::RankFeatures { .. } | FieldKind::Binary | FieldKind::DenseVector(_) => {
+            Some(value.clone())
+        }
     }
+}
+
+/// The number that a field keeps: a multiple, where it is scaled.
+fn kept_number(kind: &FieldKind, number: f64) -> f64 {
+    if let FieldKind::Float { precision: precision @ FloatPrecision::Scaled(_), .. } = kind {
+        return precision.round(number);
+    }
+    number
 }
 
 /// The fields of `docvalue_fields`, found in one index.

@@ -83,9 +83,8 @@ pub(super) struct Hybrid {
 /// `parsing_exception` and `illegal_argument_exception` for a retriever that cannot be, and beside what it must not stand.
 pub(super) fn unfold(body: &mut Map<String, Value>) -> EsResult<()> {
     let Some(retriever) = body.get("retriever") else { return Ok(()) };
-    for key in ["query", "knn", "sort", "search_after", "terminate_after", "rescore", "min_score", "collapse"] {
-        let allowed = key == "collapse";
-        if body.contains_key(key) && !allowed {
+    for key in ["query", "knn", "sort", "search_after", "terminate_after", "rescore"] {
+        if body.contains_key(key) {
             return Err(EsError::new(
                 400,
                 "action_request_validation_exception",
@@ -93,9 +92,12 @@ pub(super) fn unfold(body: &mut Map<String, Value>) -> EsResult<()> {
             ));
         }
     }
-    let size = body.get("size").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()).unwrap_or(10);
-    let tree = retriever::parse(retriever, size)?;
+    let tree = retriever::parse(retriever, None)?;
     let Retriever { kind, filter, min_score, .. } = tree;
+    let is_single = matches!(kind, RetrieverKind::Standard(_) | RetrieverKind::Knn(_));
+    if min_score.is_some() && is_single && body.contains_key("min_score") {
+        return Err(EsError::illegal_argument("[min_score] of the search and of its retriever: say it once"));
+    }
     match kind {
         RetrieverKind::Standard(standard) => {
             body.shift_remove("retriever");
@@ -197,8 +199,11 @@ fn sections(
         let runner =
             Runner { targets: &limited, models: &app.models, time_limit: &options.time_limit, resolved: &resolved };
         let ranking = runner.run(&leaf, usize::MAX)?;
-        for (clauses, docs) in clauses.iter_mut().zip(by_target(&ranking, targets.len())) {
-            clauses.push((name.clone(), Query::Docs(docs)));
+        for (shard, (clauses, docs)) in clauses.iter_mut().zip(by_target(&ranking, targets.len())).enumerate() {
+            // What found them adds nothing to their scores; it is there for inner hits and highlights.
+            let found_by = resolved.get(shard, 0).map(|query| query.boosted(0.0)).into_iter().collect();
+            let must = vec![Query::Docs(docs)];
+            clauses.push((name.clone(), Query::Bool(BoolQuery { must, should: found_by, ..BoolQuery::default() })));
         }
     }
     let queries = clauses.iter().map(|clauses| {
@@ -237,7 +242,7 @@ fn tree(
     basis: Basis,
 ) -> EsResult<Hybrid> {
     let (from, size) = (search.from(), search.size());
-    let tree = retriever::parse(written, size)?;
+    let tree = retriever::expand(retriever::parse(written, search.size)?, targets)?;
     let key = key_of(&tree, targets);
     let lists = app.slot::<FrozenRankings>();
     let kept = if from > 0 { lists.get(key) } else { None };
@@ -297,10 +302,16 @@ fn tree(
     }
     let mut listed: Vec<RankedDoc> = frozen.ranking.docs.clone();
     listed.retain(|doc| passing.get(doc.doc.shard).is_none_or(|sets| passes(sets.as_deref(), doc)));
+    let min_score = search.min_score.map(f64::from);
+    listed.retain(|doc| min_score.is_none_or(|least| f64::from(doc.score) >= least));
     let num_candidates = listed.len();
     let groups = collapse(search, &targets, &phase, &mut listed)?;
     phase.max_score = listed.first().map(|doc| doc.score);
-    phase.total = at_least(phase.total, num_candidates, track_total);
+    phase.total = match min_score {
+        // What scores less is no match, and only what was ranked has a score.
+        Some(_) => Total { value: num_candidates as u64, at_least: false }.cut(track_total),
+        None => at_least(phase.total, num_candidates, track_total),
+    };
     phase.ranked = listed
         .iter()
         .zip(groups)

@@ -113,6 +113,11 @@ impl SearchParams {
             provenance: params.bool_or("provenance", false)?,
         };
         read.global_statistics = search_type(params)?;
+        if params.str("search_type").is_some() && search.knn.is_some() {
+            return Err(EsError::illegal_argument(
+                "cannot set [search_type] when using [knn] search, since the search type is determined automatically",
+            ));
+        }
         read.check_total(search)?;
         Ok(read)
     }

@@ -98,11 +98,12 @@ impl Prepared {
         options: &RunOptions,
         query: Option<Query>,
     ) -> EsResult<Self> {
-        let asked = match (query, &search.query) {
+        let mut asked = match (query, &search.query) {
             (Some(query), _) => query,
             (None, Some(query)) => target.parse_query(query)?,
             (None, None) => Query::MatchAll,
         };
+        target.prefilter(&mut asked)?;
         let lexical = target.searcher.lexical();
         let asked = lexical.resolve(&asked)?;
         let sort = sort_spec::resolve(options.sort.as_deref().unwrap_or(&search.sort), target)?;

@@ -85,16 +85,27 @@ impl Target {
         Ok(if let Query::Nested(nested) = wrapped { *nested.query } else { wrapped })
     }
 
-    /// The query with the filters of the aliases.
-    pub(super) fn filtered(&self, query: Query) -> EsResult<Query> {
-        let filters = self.filters.iter().map(|filter| self.parse_query(filter)).collect::<EsResult<Vec<_>>>()?;
+    /// The query with the filters of the aliases. Vector queries in it look for the nearest among what these let through.
+    pub(super) fn filtered(&self, mut query: Query) -> EsResult<Query> {
+        let Some(filter) = self.alias_filter()? else { return Ok(query) };
+        push_into_knn(&mut query, &filter);
+        Ok(query.filtered(vec![filter]))
+    }
+
+    /// Puts the filters of the aliases into the vector queries of a tree.
+    pub(super) fn prefilter(&self, query: &mut Query) -> EsResult<()> {
+        if let Some(filter) = self.alias_filter()? {
+            push_into_knn(query, &filter);
+        }
+        Ok(())
+    }
+
+    /// What any of the aliases lets through; `None` where everything passes.
+    fn alias_filter(&self) -> EsResult<Option<Query>> {
+        let mut filters = self.filters.iter().map(|filter| self.parse_query(filter)).collect::<EsResult<Vec<_>>>()?;
         Ok(match filters.len() {
-            0 => query,
-            1 => query.filtered(filters),
-            _ => query.filtered(vec![Query::Bool(crate::retrieve::query::BoolQuery {
-                should: filters,
-                ..Default::default()
-            })]),
+            0 | 1 => filters.pop(),
+            _ => Some(Query::Bool(crate::retrieve::query::BoolQuery { should: filters, ..Default::default() })),
         })
     }
 
@@ -115,4 +126,14 @@ impl Target {
             .with("index_uuid", json!(self.uuid))
             .with("index", json!(self.index))
     }
+}
+
+fn push_into_knn(query: &mut Query, filter: &Query) {
+    if let Query::Knn(knn) = query {
+        if !knn.filter.contains(filter) {
+            knn.filter.push(filter.clone());
+        }
+        return;
+    }
+    query.children_mut().into_iter().for_each(|child| push_into_knn(child, filter));
 }

@@ -1,11 +1,12 @@
 //! `highlight`: what a query found in a hit's fields, marked.
 //!
 //! [`spec`] is what was asked for; [`wanted`] what the query looks for in a field; [`find`] where that stands in the field's values;
-//! [`unified`] and [`plain`] cut and mark. Values come from the source and are analysed again.
+//! [`unified`] and [`plain`] cut and mark; [`semantic`] shows the passages that are close in meaning. Values come from the source and are analysed again.
 
 mod breaks;
 mod find;
 mod plain;
+mod semantic;
 mod spec;
 mod unified;
 mod wanted;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use self::find::Tokens;
+use self::semantic::Asked;
 use self::spec::{Kind, Options, Style};
 use self::wanted::{Scope, Wanted};
 use super::source_filter::Pattern;
@@ -48,6 +50,8 @@ struct HighlightedField<'a> {
     max_analyzed_offset: Option<usize>,
     /// What is looked for with each analyzer: one, or one for each of `matched_fields`.
     wanted: Vec<(Option<Analyzer>, Wanted)>,
+    /// What is looked for by its meaning.
+    asked: Option<Asked>,
 }
 
 impl<'a> Highlighter<'a> {
@@ -58,9 +62,9 @@ impl<'a> Highlighter<'a> {
     pub(super) fn new(spec: &HighlightSpec, target: &'a Target, query: &Query) -> EsResult<Self> {
         let mut fields: Vec<HighlightedField<'a>> = Vec::new();
         for (pattern, own) in &spec.fields {
-            let style = own.over(&spec.defaults)?;
             let highlighted = own.highlight_query.as_ref().or(spec.defaults.highlight_query.as_ref());
             let parsed = highlighted.map(|query| target.parse_query(query)).transpose()?;
+            let parsed = parsed.map(|query| target.searcher.lexical().resolve(&query)).transpose()?;
             let query = parsed.as_ref().unwrap_or(query);
             let is_pattern = pattern.contains('*');
             let matcher = Pattern::new(pattern);
@@ -79,11 +83,18 @@ impl<'a> Highlighter<'a> {
                 if fields.iter().any(|known| known.field.definition.path == path) {
                     continue;
                 }
+                let is_semantic = matches!(field.definition.kind, flatten::FieldKind::SemanticText(_));
+                let style = own.over(&spec.defaults, if is_semantic { Kind::Semantic } else { Kind::Unified })?;
+                let by_meaning = style.kind == Kind::Semantic;
+                if by_meaning && !is_semantic {
+                    continue;
+                }
                 fields.push(HighlightedField {
                     field,
-                    style: style.clone(),
+                    asked: by_meaning.then(|| Asked::of(query, path)),
                     max_analyzed_offset: own.max_analyzed_offset.or(spec.defaults.max_analyzed_offset),
-                    wanted: wanted(own, &style, target, field, query),
+                    wanted: if by_meaning { Vec::new() } else { wanted(own, &style, target, field, query) },
+                    style,
                 });
             }
         }
@@ -94,10 +105,16 @@ impl<'a> Highlighter<'a> {
     ///
     /// # Errors
     /// `illegal_argument_exception` for a field that is too long to be analysed.
-    pub(super) fn highlights(&self, source: &Map<String, Value>, _hit: DocLocator) -> EsResult<Map<String, Value>> {
+    pub(super) fn highlights(&self, source: &Map<String, Value>, hit: DocLocator) -> EsResult<Map<String, Value>> {
         let mut found = Map::new();
         for field in &self.fields {
-            let snippets = field.snippets(source, self.target)?;
+            let snippets = match &field.asked {
+                Some(asked) => {
+                    let searcher = &self.target.searcher;
+                    semantic::passages(searcher, field.field, asked, &field.style, source, hit)?
+                }
+                None => field.snippets(source, self.target)?,
+            };
             if !snippets.is_empty() {
                 let snippets = snippets.into_iter().map(Value::String).collect();
                 found.insert(field.field.definition.path.clone(), Value::Array(snippets));
@@ -151,7 +168,7 @@ impl HighlightedField<'_> {
             )));
         }
         Ok(match self.style.kind {
-            Kind::Unified => self.unified(&values, limit),
+            Kind::Unified | Kind::Semantic => self.unified(&values, limit),
             Kind::Plain => self.plain(&values, limit),
         })
     }

@@ -132,7 +132,7 @@ mod tests {
 
     fn shown(text: &str, words: &[&str], options: serde_json::Value) -> Vec<String> {
         let spec = HighlightSpec::parse(&options).unwrap();
-        let style = spec.defaults.over(&spec.defaults).unwrap();
+        let style = spec.defaults.over(&spec.defaults, super::super::spec::Kind::Unified).unwrap();
         let value: Vec<char> = text.chars().collect();
         let mut tokens = Tokens::default();
         tokens.add(Analyzer::named("standard").unwrap().tokens(text), 0, |byte| byte);

@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Unified,
     /// Fragments of a size, word by word.
     Plain,
+    /// The passages of a semantic field that are close in meaning.
+    Semantic,
 }
 
 /// Where the passages of the unified highlighter may end.
@@ -128,6 +130,7 @@ impl Options {
                 self.kind = Some(match json::text(part, name, value)?.as_str() {
                     "unified" => Kind::Unified,
                     "plain" | "highlighter" => Kind::Plain,
+                    "semantic" => Kind::Semantic,
                     "fvh" | "fast-vector-highlighter" => return Err(fast_vector_highlighter("type", "fvh")),
                     other => {
                         return Err(EsError::illegal_argument(format!(
@@ -217,7 +220,9 @@ impl Options {
     }
 
     /// These options over those of all fields.
-    pub(super) fn over(&self, defaults: &Options) -> EsResult<Style> {
+    ///
+    /// * `kind`: where neither says which highlighter.
+    pub(super) fn over(&self, defaults: &Options, kind: Kind) -> EsResult<Style> {
         let tags = |own: &Option<Vec<String>>, common: &Option<Vec<String>>| {
             own.as_ref().or(common.as_ref()).map(|tags| tags.first().cloned().unwrap_or_default())
         };
@@ -227,7 +232,7 @@ impl Options {
             return Err(EsError::illegal_argument("pre_tags are set but post_tags are not set"));
         }
         Ok(Style {
-            kind: self.kind.or(defaults.kind).unwrap_or(Kind::Unified),
+            kind: self.kind.or(defaults.kind).unwrap_or(kind),
             fragment_size: self.fragment_size.or(defaults.fragment_size).unwrap_or(100),
             number_of_fragments: self.number_of_fragments.or(defaults.number_of_fragments).unwrap_or(5),
             pre_tag: pre_tag.unwrap_or_else(|| "<em>".to_string()),
@@ -254,7 +259,8 @@ mod tests {
             "fields": [{"title": {"number_of_fragments": 0, "fragment_size": 20}}, {"body*": {}}],
         }))
         .unwrap();
-        let styles: Vec<Style> = spec.fields.iter().map(|(_, own)| own.over(&spec.defaults).unwrap()).collect();
+        let styles: Vec<Style> =
+            spec.fields.iter().map(|(_, own)| own.over(&spec.defaults, Kind::Unified).unwrap()).collect();
         assert_eq!(
             (styles[0].fragment_size, styles[0].number_of_fragments, styles[0].pre_tag.as_str()),
             (20, 0, "<b>")
@@ -267,7 +273,7 @@ mod tests {
         for (body, what) in [
             (json!({"colour": 1}), "[highlight] unknown field [colour]"),
             (json!({"fields": {"a": {"colour": 1}}}), "[highlight_field] unknown field [colour]"),
-            (json!({"fields": {"a": {"type": "semantic"}}}), "unknown highlighter type [semantic]"),
+            (json!({"fields": {"a": {"type": "colour"}}}), "unknown highlighter type [colour]"),
             (json!({"tags_schema": "mine"}), "Unknown tag schema [mine]"),
             (json!({"encoder": "xml"}), "Unknown encoder [xml]"),
             (json!({"fields": {"a": {"max_analyzed_offset": 0}}}), "max_analyzed_offset"),

@@ -262,7 +262,7 @@ mod tests {
 
     fn style() -> Style {
         super::super::spec::HighlightSpec::parse(&serde_json::json!({}))
-            .and_then(|spec| spec.defaults.over(&spec.defaults))
+            .and_then(|spec| spec.defaults.over(&spec.defaults, super::super::spec::Kind::Unified))
             .unwrap()
     }
 

@@ -10,6 +10,8 @@ use super::{DocRef, Normalizer, Origin, Part, Ranked};
 pub(crate) struct List<'a> {
     /// What it is called in provenance.
     pub(crate) name: Arc<str>,
+    /// `_name`, where it was given one.
+    pub(crate) own_name: Option<Arc<str>>,
     /// Finite and at least 0.
     pub(crate) weight: f32,
     /// Best first.
@@ -31,6 +33,7 @@ pub(crate) fn rrf(lists: &[List<'_>], rank_constant: u32, window: usize) -> Vec<
         weight: list.weight,
         #[expect(clippy::cast_precision_loss, reason = "ranks are far below 2^24")]
         contribution: list.weight * (1.0 / (rank_constant + rank) as f32),
+        normalizer: Normalizer::None.name(),
         origin: doc.origin.clone(),
     })
 }
@@ -55,6 +58,7 @@ pub(crate) fn linear(lists: &[List<'_>], normalizers: &[Normalizer], window: usi
             normalized: Some(normalized),
             weight: list.weight,
             contribution: list.weight * normalized,
+            normalizer: normalizers.get(list_idx).copied().unwrap_or_default().name(),
             origin: doc.origin.clone(),
         }
     })
@@ -66,6 +70,7 @@ const EPSILON: f32 = 1e-6;
 #[derive(Debug, Clone, Copy)]
 enum Scale {
     Same,
+    One,
     Shift { min: f32, range: f32 },
     Divide(f32),
 }
@@ -78,7 +83,7 @@ impl Scale {
             Normalizer::MinMax => {
                 let min = scores.clone().fold(f32::INFINITY, f32::min);
                 let range = scores.fold(f32::NEG_INFINITY, f32::max) - min;
-                if range.is_finite() && range.abs() >= EPSILON { Scale::Shift { min, range } } else { Scale::Same }
+                if range.is_finite() && range.abs() >= EPSILON { Scale::Shift { min, range } } else { Scale::One }
             }
             Normalizer::L2Norm => {
                 let length = scores.map(|score| f64::from(score) * f64::from(score)).sum::<f64>().sqrt();
@@ -92,6 +97,7 @@ impl Scale {
     fn apply(self, score: f32) -> f32 {
         match self {
             Scale::Same => score,
+            Scale::One => 1.0,
             Scale::Shift { min, range } => (score - min) / range,
             Scale::Divide(length) => score / length,
         }
@@ -140,6 +146,8 @@ fn join(
             .then_with(|| by_parts().find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal))
             .then_with(|| (a.doc.shard, a.doc.locator).cmp(&(b.doc.shard, b.doc.locator)))
     });
+    let weights: Arc<[f32]> = lists.iter().map(|list| list.weight).collect();
+    let names: Arc<[Option<Arc<str>>]> = lists.iter().map(|list| list.own_name.clone()).collect();
     joined
         .into_iter()
         .take(window)
@@ -147,7 +155,13 @@ fn join(
             doc: joined.doc,
             id: joined.id,
             score: joined.score,
-            origin: Arc::new(Origin::Fused { kind, rank_constant, parts: joined.parts }),
+            origin: Arc::new(Origin::Fused {
+                kind,
+                rank_constant,
+                parts: joined.parts,
+                weights: weights.clone(),
+                names: names.clone(),
+            }),
         })
         .collect()
 }
@@ -169,7 +183,7 @@ mod tests {
     }
 
     fn list<'a>(docs: &'a [Ranked], weight: f32) -> List<'a> {
-        List { name: "x".into(), weight, docs }
+        List { name: "x".into(), own_name: None, weight, docs }
     }
 
     fn shown(docs: &[Ranked]) -> Vec<(&str, f32)> {
@@ -192,9 +206,9 @@ mod tests {
         assert_eq!(shown(&fused), [("1", 2.0 + 4.0), ("3", 3.0), ("2", 1.0), ("4", 0.0)]);
         let fused = linear(&[list(&b, 1.0)], &[Normalizer::L2Norm], 10);
         assert_eq!(shown(&fused), [("1", 0.8), ("3", 0.6)]);
-        // All equal: the score itself.
+        // All equal: all are the best.
         let c = ranked(&[(1, 3.0), (2, 3.0)]);
-        assert_eq!(shown(&linear(&[list(&c, 1.0)], &[Normalizer::MinMax], 10)), [("1", 3.0), ("2", 3.0)]);
+        assert_eq!(shown(&linear(&[list(&c, 1.0)], &[Normalizer::MinMax], 10)), [("1", 1.0), ("2", 1.0)]);
     }
 
     #[test]

@@ -3,14 +3,17 @@
 //! In: the JSON of a `retriever`, and the searched indices. Out: one ranked list ([`Ranking`]) with, for each document, where its
 //! score comes from ([`Origin`]). Invariant: everything here works on ranked lists; what a query means is said by
 //! [`query_dsl`](crate::server::es::query_dsl), and what is done with the list afterwards by the modules around.
-//! Read next: [`parse`] (JSON to a tree), [`run`] (a tree to a list), [`fuse`](mod@fuse) (several lists to one).
+//! Read next: [`parse`] (JSON to a tree), [`simplified`] (a text to retrievers), [`run`] (a tree to a list), [`leaf`] (a leaf on one
+//! index), [`fuse`](mod@fuse) (several lists to one).
 
 pub(crate) mod frozen;
 pub(crate) mod fuse;
+pub(crate) mod leaf;
 pub(crate) mod parse;
 pub(crate) mod provenance;
 pub(crate) mod rerank;
 pub(crate) mod run;
+pub(crate) mod simplified;
 
 use std::sync::Arc;
 
@@ -19,8 +22,10 @@ use serde_json::{Map, Value};
 use crate::document::DocumentId;
 use crate::retrieve::DocLocator;
 
+pub(super) use leaf::knn_query;
 pub(super) use parse::parse;
-pub(super) use run::{Resolved, Runner, knn_query};
+pub(super) use run::{Resolved, Runner};
+pub(super) use simplified::expand;
 
 /// A node of the tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,7 +64,7 @@ pub(crate) enum RetrieverKind {
 pub(crate) struct Standard {
     /// The query, Elasticsearch's JSON; every document when absent.
     pub(crate) query: Option<Value>,
-    /// `sort`, `search_after`, `collapse` and `terminate_after`, which only a top-level `standard` retriever may have.
+    /// `sort`, `search_after`, `collapse` and `terminate_after`.
     pub(crate) top_level: Map<String, Value>,
 }
 
@@ -68,6 +73,8 @@ pub(crate) struct Standard {
 pub(crate) struct Rrf {
     /// What is fused, each with its weight.
     pub(crate) children: Vec<(Retriever, f32)>,
+    /// A text in place of them, until the mapping is known.
+    pub(crate) simplified: Option<Simplified>,
     /// Fusion's `k`, from 1.
     pub(crate) rank_constant: u32,
     /// Documents taken from each child; at least 1.
@@ -79,6 +86,10 @@ pub(crate) struct Rrf {
 pub(crate) struct Linear {
     /// What is fused.
     pub(crate) children: Vec<LinearChild>,
+    /// A text in place of them, until the mapping is known.
+    pub(crate) simplified: Option<Simplified>,
+    /// That of the retrievers which a text becomes.
+    pub(crate) normalizer: Normalizer,
     /// Documents taken from each child; at least 1.
     pub(crate) rank_window_size: usize,
 }
@@ -94,16 +105,36 @@ pub(crate) struct LinearChild {
     pub(crate) normalizer: Normalizer,
 }
 
+/// `query` and `fields` of `rrf` and `linear`, as they were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Simplified {
+    /// What is looked for.
+    pub(crate) query: String,
+    /// Names and patterns with their weights; the index's default fields where there are none.
+    pub(crate) fields: Vec<String>,
+}
+
 /// Elasticsearch's score normalisers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Normalizer {
     /// The scores themselves.
     #[default]
     None,
-    /// `(score - min) / (max - min)`; where all are equal, the score itself.
+    /// `(score - min) / (max - min)`; 1 where all are equal.
     MinMax,
     /// `score / sqrt(sum of squares)`.
     L2Norm,
+}
+
+impl Normalizer {
+    /// Elasticsearch's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Normalizer::None => "none",
+            Normalizer::MinMax => "minmax",
+            Normalizer::L2Norm => "l2_norm",
+        }
+    }
 }
 
 /// `text_similarity_reranker`.
@@ -124,6 +155,9 @@ pub(crate) struct TextSimilarity {
     /// Adds `weight` times the standardised logit to the standardised score, in place of the cross-encoder's order alone
     /// (Bifocal's addition).
     pub(crate) weight: Option<f64>,
+    /// `allow_rerank_failures`: true keeps the order before, whatever fails; false fails the search; unsaid, a model that is not there
+    /// fails it, and one that fails while it reads does not.
+    pub(crate) allow_failures: Option<bool>,
 }
 
 /// `pinned`.
@@ -168,6 +202,17 @@ impl Retriever {
             RetrieverKind::Linear(linear) => linear.children.iter().any(|child| child.retriever.reranks()),
             RetrieverKind::Pinned(pinned) => pinned.child.reranks(),
             RetrieverKind::Rescorer(rescorer) => rescorer.child.reranks(),
+        }
+    }
+
+    /// How many documents it ranks; `None` where it has no bound of its own.
+    pub(crate) fn window(&self) -> Option<usize> {
+        match &self.kind {
+            RetrieverKind::Standard(_) | RetrieverKind::Knn(_) | RetrieverKind::Rescorer(_) => None,
+            RetrieverKind::Rrf(rrf) => Some(rrf.rank_window_size),
+            RetrieverKind::Linear(linear) => Some(linear.rank_window_size),
+            RetrieverKind::TextSimilarity(params) => Some(params.rank_window_size),
+            RetrieverKind::Pinned(pinned) => Some(pinned.rank_window_size),
         }
     }
 
@@ -234,6 +279,10 @@ pub(crate) enum Origin {
         rank_constant: Option<u32>,
         /// One a list.
         parts: Vec<Option<Part>>,
+        /// The weight of each list.
+        weights: Arc<[f32]>,
+        /// `_name` of each list.
+        names: Arc<[Option<Arc<str>>]>,
     },
     /// A cross-encoder read it.
     Reranked {
@@ -274,6 +323,8 @@ pub(crate) struct Part {
     pub(crate) weight: f32,
     /// What was added.
     pub(crate) contribution: f32,
+    /// How the score came on the common scale: `none`, `minmax`, `l2_norm`.
+    pub(crate) normalizer: &'static str,
     /// Where the score there comes from.
     pub(crate) origin: Arc<Origin>,
 }

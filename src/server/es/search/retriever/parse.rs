@@ -3,10 +3,15 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Linear, LinearChild, Normalizer, Pinned, Rescorer, Retriever, RetrieverKind, Rrf, Standard, TextSimilarity,
+    Linear, LinearChild, Normalizer, Pinned, Rescorer, Retriever, RetrieverKind, Rrf, Simplified, Standard,
+    TextSimilarity,
 };
+use crate::document::DocumentId;
 use crate::server::es::error::{EsError, EsResult};
 use crate::server::es::inference::check_model_name;
+use crate::server::es::search::execute::validation;
+use crate::server::es::search::rescore::RescoreSpec;
+use crate::server::es::search::sort_spec::SortSpec;
 
 /// Deeper trees are refused.
 const MAX_DEPTH: usize = 8;
@@ -17,16 +22,16 @@ const RANK_CONSTANT: u32 = 60;
 
 /// Reads a retriever (`{"rrf": {..}}`).
 ///
-/// * `size`: of the search; the default of `rank_window_size` is the greater of it and 10, as in Elasticsearch.
+/// * `size`: of the search, where it says one. No window may be smaller; the default of `rank_window_size` is the greater of it and 10.
 ///
 /// # Errors
 /// `parsing_exception` for what is no retriever, `illegal_argument_exception` for a value out of range and for what is not
-/// supported, by name.
-pub(crate) fn parse(value: &Value, size: usize) -> EsResult<Retriever> {
+/// supported, by name; `action_request_validation_exception` for a window that is smaller than the page.
+pub(crate) fn parse(value: &Value, size: Option<usize>) -> EsResult<Retriever> {
     node(value, size, 0)
 }
 
-fn node(value: &Value, size: usize, depth: usize) -> EsResult<Retriever> {
+fn node(value: &Value, size: Option<usize>, depth: usize) -> EsResult<Retriever> {
     if depth > MAX_DEPTH {
         return Err(EsError::illegal_argument(format!("retrievers are nested more than {MAX_DEPTH} levels deep")));
     }
@@ -72,85 +77,90 @@ fn standard(body: &mut Body<'_>) -> EsResult<RetrieverKind> {
     Ok(RetrieverKind::Standard(standard))
 }
 
-fn rrf(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverKind> {
+fn rrf(body: &mut Body<'_>, size: Option<usize>, depth: usize) -> EsResult<RetrieverKind> {
     let rank_window_size = body.window(size)?;
     let rank_constant = match body.whole("rank_constant")? {
         None => RANK_CONSTANT,
-        Some(constant) => u32::try_from(constant).ok().filter(|constant| *constant >= 1).ok_or_else(|| {
-            EsError::illegal_argument("[rrf] [rank_constant] must be greater or equal to [1] for [rank_constant]")
-        })?,
+        Some(constant) => u32::try_from(constant)
+            .ok()
+            .filter(|constant| *constant >= 1)
+            .ok_or_else(|| EsError::illegal_argument("[rank_constant] must be greater or equal to [1] for [rrf]"))?,
     };
+    let simplified = simplified(body)?;
     let mut children = Vec::new();
-    if let Some(simple) = simplified(body, Normalizer::None)? {
-        children.extend(simple.into_iter().map(|child| (child.retriever, child.weight)));
-    }
     for child in body.list("retrievers")? {
         let (retriever, weight, _) = weighted(&child, "rrf", size, depth)?;
         children.push((retriever, weight));
     }
-    if children.is_empty() {
-        return Err(EsError::illegal_argument("[rrf] requires [retrievers], or [query] with [fields]"));
-    }
-    Ok(RetrieverKind::Rrf(Rrf { children, rank_constant, rank_window_size }))
+    check_children(body, simplified.as_ref(), children.len())?;
+    Ok(RetrieverKind::Rrf(Rrf { children, simplified, rank_constant, rank_window_size }))
 }
 
-fn linear(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverKind> {
+fn linear(body: &mut Body<'_>, size: Option<usize>, depth: usize) -> EsResult<RetrieverKind> {
     let rank_window_size = body.window(size)?;
     let shared = body.text("normalizer")?.map(|name| normalizer(&name)).transpose()?;
-    let mut children = simplified(body, shared.unwrap_or(Normalizer::MinMax))?.unwrap_or_default();
+    let simplified = simplified(body)?;
+    if simplified.is_some() && shared.is_none() {
+        return Err(EsError::illegal_argument("[linear] [normalizer] must be provided when [query] is specified"));
+    }
+    let mut children = Vec::new();
     for child in body.list("retrievers")? {
         let (retriever, weight, own) = weighted(&child, "linear", size, depth)?;
         let normalizer = own.or(shared).unwrap_or_default();
         children.push(LinearChild { retriever, weight, normalizer });
     }
-    if children.is_empty() {
-        return Err(EsError::illegal_argument("[linear] requires [retrievers], or [query] with [fields]"));
-    }
-    Ok(RetrieverKind::Linear(Linear { children, rank_window_size }))
+    check_children(body, simplified.as_ref(), children.len())?;
+    Ok(RetrieverKind::Linear(Linear { children, simplified, normalizer: shared.unwrap_or_default(), rank_window_size }))
 }
 
-/// `query` and `fields` in place of `retrievers`: one retriever a field, whose boost is its weight. The run decides by the field's
-/// type whether words or meanings are searched: that is what `match` does.
-fn simplified(body: &mut Body<'_>, normalizer: Normalizer) -> EsResult<Option<Vec<LinearChild>>> {
+/// Either retrievers, or a text.
+fn check_children(body: &Body<'_>, simplified: Option<&Simplified>, num_children: usize) -> EsResult<()> {
+    let name = body.retriever;
+    match (simplified.is_some(), num_children) {
+        (true, 1..) => Err(EsError::illegal_argument(format!("[{name}] cannot combine [retrievers] and [query]"))),
+        (false, 0) => Err(EsError::illegal_argument(format!("[{name}] must provide [retrievers] or [query]"))),
+        (true, 0) | (false, 1..) => Ok(()),
+    }
+}
+
+/// `query` and `fields` in place of `retrievers`; what becomes of them depends on the mapping ([`super::simplified`]).
+fn simplified(body: &mut Body<'_>) -> EsResult<Option<Simplified>> {
+    let name = body.retriever;
+    let refuse = |what: &str| Err(EsError::illegal_argument(format!("[{name}] {what}")));
+    let has_fields = body.members.contains_key("fields");
     let Some(query) = body.text("query")? else {
-        return match body.take("fields") {
-            None => Ok(None),
-            Some(_) => Err(EsError::illegal_argument(format!("[{}] [fields] requires [query]", body.retriever))),
-        };
+        return if has_fields { refuse("[query] must be provided when [fields] is specified") } else { Ok(None) };
     };
     if query.is_empty() {
-        return Err(EsError::illegal_argument(format!("[{}] [query] cannot be empty", body.retriever)));
+        return refuse("[query] cannot be empty");
     }
-    let mut children = Vec::new();
+    let mut fields = Vec::new();
     for field in body.list("fields")? {
-        let written = field
-            .as_str()
-            .ok_or_else(|| EsError::parsing(format!("[{}] [fields] must be names of fields", body.retriever)))?;
-        let (path, weight) = match written.split_once('^') {
-            None => (written, 1.0),
-            Some((path, boost)) => (path, weight_of(boost.parse().ok(), body.retriever)?),
+        let Some(written) = field.as_str() else {
+            return Err(EsError::parsing(format!("[{name}] [fields] must be names of fields")));
         };
-        let query = serde_json::json!({"match": {path: {"query": query}}});
-        let standard = Standard { query: Some(query), top_level: Map::new() };
-        let retriever = Retriever {
-            kind: RetrieverKind::Standard(standard),
-            filter: Vec::new(),
-            min_score: None,
-            name: Some(path.to_string()),
-        };
-        children.push(LinearChild { retriever, weight, normalizer });
+        if let Some((_, boost)) = written.split_once('^') {
+            match boost.parse::<f32>() {
+                Ok(boost) if boost < 0.0 => return refuse("per-field weights must be non-negative"),
+                Ok(boost) if boost.is_finite() => {}
+                Ok(_) | Err(_) => return refuse(&format!("the weight of the field [{written}] is no number")),
+            }
+        }
+        fields.push(written.to_string());
     }
-    if children.is_empty() {
-        return Err(EsError::illegal_argument(format!(
-            "[{}] [query] requires [fields] here; name those to search",
-            body.retriever
-        )));
+    if has_fields && fields.is_empty() {
+        return refuse("[fields] cannot be empty");
     }
-    Ok(Some(children))
+    Ok(Some(Simplified { query, fields }))
 }
 
 /// A child as it is, or as `{"retriever": {..}, "weight": 2, "normalizer": "minmax"}`.
-fn weighted(value: &Value, parent: &str, size: usize, depth: usize) -> EsResult<(Retriever, f32, Option<Normalizer>)> {
+fn weighted(
+    value: &Value,
+    parent: &str,
+    size: Option<usize>,
+    depth: usize,
+) -> EsResult<(Retriever, f32, Option<Normalizer>)> {
     let Some(inner) = value.get("retriever") else { return Ok((node(value, size, depth + 1)?, 1.0, None)) };
     let members = value.as_object().cloned().unwrap_or_default();
     let mut body = Body { retriever: parent, members };
@@ -172,7 +182,7 @@ fn weight_of(weight: Option<f64>, parent: &str) -> EsResult<f32> {
     let weight = weight.map(|weight| weight as f32);
     weight
         .filter(|weight| weight.is_finite() && *weight >= 0.0)
-        .ok_or_else(|| EsError::illegal_argument(format!("[{parent}] [weight] must be a number of at least 0")))
+        .ok_or_else(|| EsError::illegal_argument(format!("[{parent}] [weight] must be non-negative")))
 }
 
 fn normalizer(name: &str) -> EsResult<Normalizer> {
@@ -186,7 +196,7 @@ fn normalizer(name: &str) -> EsResult<Normalizer> {
     }
 }
 
-fn text_similarity(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverKind> {
+fn text_similarity(body: &mut Body<'_>, size: Option<usize>, depth: usize) -> EsResult<RetrieverKind> {
     let rank_window_size = body.window(size)?;
     let child = Box::new(body.child(size, depth)?);
     let inference_text = body.text("inference_text")?.ok_or_else(|| body.required("inference_text"))?;
@@ -195,10 +205,11 @@ fn text_similarity(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<R
     if weight.is_some_and(|weight| weight <= 0.0) {
         return Err(EsError::illegal_argument("[text_similarity_reranker] [weight] must be greater than 0"));
     }
-    // Failures never fail the search here; false would.
-    if body.take("allow_rerank_failures") == Some(Value::Bool(false)) {
-        return Err(EsError::unsupported("[text_similarity_reranker] with [allow_rerank_failures] false"));
-    }
+    let allow_failures = match body.take("allow_rerank_failures") {
+        None | Some(Value::Null) => None,
+        Some(Value::Bool(allowed)) => Some(allowed),
+        Some(_) => return Err(body.wrong("allow_rerank_failures", "true or false")),
+    };
     if body.take("chunk_rescorer").is_some() {
         return Err(EsError::unsupported("[text_similarity_reranker] with [chunk_rescorer]"));
     }
@@ -214,25 +225,41 @@ fn text_similarity(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<R
         rank_window_size,
         budget_ms,
         weight,
+        allow_failures,
     }))
 }
 
-fn pinned(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverKind> {
+fn pinned(body: &mut Body<'_>, size: Option<usize>, depth: usize) -> EsResult<RetrieverKind> {
     let rank_window_size = body.window(size)?;
     let child = Box::new(body.child(size, depth)?);
+    check_pinned_child(&child)?;
+    let has = |key: &str| body.members.get(key).is_some_and(|value| !value.is_null());
+    if has("ids") && has("docs") {
+        return Err(EsError::illegal_argument("[pinned] Both 'ids' and 'docs' cannot be specified at the same time"));
+    }
     let ids = body.list("ids")?;
     let docs = body.list("docs")?;
-    if ids.is_empty() == docs.is_empty() {
-        return Err(EsError::illegal_argument("[pinned] either [ids] or [docs] must be given, and not both"));
+    if ids.is_empty() && docs.is_empty() {
+        return Err(EsError::illegal_argument(
+            "[pinned] Either 'ids' or 'docs' must be provided and non-empty for pinned retriever",
+        ));
     }
     let wrong = || EsError::parsing("[pinned] [ids] must be texts, and [docs] objects with [_index] and [_id]");
-    let mut pinned = Vec::new();
+    let mut pinned: Vec<(Option<String>, DocumentId)> = Vec::new();
+    let mut pin = |place: (Option<String>, DocumentId), what: &str| {
+        if pinned.contains(&place) {
+            let text = format!("[pinned] duplicate {what} found in list: [{}]", place.1.as_str());
+            return Err(EsError::illegal_argument(text));
+        }
+        pinned.push(place);
+        Ok(())
+    };
     for id in &ids {
-        pinned.push((None, id.as_str().ok_or_else(wrong)?.into()));
+        pin((None, id.as_str().ok_or_else(wrong)?.into()), "id")?;
     }
     for doc in &docs {
         let id = doc.get("_id").and_then(Value::as_str).ok_or_else(wrong)?;
-        pinned.push((doc.get("_index").and_then(Value::as_str).map(str::to_string), id.into()));
+        pin((doc.get("_index").and_then(Value::as_str).map(str::to_string), id.into()), "doc")?;
     }
     if pinned.len() > 100 {
         return Err(EsError::illegal_argument("[pinned] there are more than 100 pinned documents"));
@@ -240,11 +267,38 @@ fn pinned(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverK
     Ok(RetrieverKind::Pinned(Pinned { child, docs: pinned, rank_window_size }))
 }
 
-fn rescorer(body: &mut Body<'_>, size: usize, depth: usize) -> EsResult<RetrieverKind> {
+/// Pinned documents have scores, and so what follows them is ordered by score.
+fn check_pinned_child(child: &Retriever) -> EsResult<()> {
+    let RetrieverKind::Standard(standard) = &child.kind else { return Ok(()) };
+    if let Some(sort) = standard.top_level.get("sort")
+        && !SortSpec::parse_all(sort)?.iter().all(SortSpec::is_score_descending)
+    {
+        let text = format!("[pinned] retriever only supports sorting by score, invalid sort criterion: {sort}");
+        return Err(EsError::illegal_argument(text));
+    }
+    if standard.query.is_none() && child.filter.is_empty() {
+        return Err(EsError::illegal_argument("[pinned] Underlying query cannot be null for pinned retriever"));
+    }
+    Ok(())
+}
+
+fn rescorer(body: &mut Body<'_>, size: Option<usize>, depth: usize) -> EsResult<RetrieverKind> {
     let child = Box::new(body.child(size, depth)?);
     let Some(rescore @ (Value::Array(_) | Value::Object(_))) = body.take("rescore") else {
         return Err(body.required("rescore"));
     };
+    for spec in RescoreSpec::parse_all(&rescore)? {
+        check_window(body.retriever, "window_size", spec.window_size, size)?;
+        if let Some(window) = child.window()
+            && spec.window_size > window
+        {
+            return Err(validation(&[&format!(
+                "[rescorer] requires [window_size: {}] to be smaller than or equal to its sub retriever's {} [rank_window_size: {window}]",
+                spec.window_size,
+                child.type_name()
+            )]));
+        }
+    }
     Ok(RetrieverKind::Rescorer(Rescorer { child, rescore }))
 }
 
@@ -297,26 +351,24 @@ impl Body<'_> {
         }
     }
 
-    fn child(&mut self, size: usize, depth: usize) -> EsResult<Retriever> {
+    fn child(&mut self, size: Option<usize>, depth: usize) -> EsResult<Retriever> {
         let child = self.take("retriever").ok_or_else(|| self.required("retriever"))?;
         node(&child, size, depth + 1)
     }
 
-    fn window(&mut self, size: usize) -> EsResult<usize> {
+    fn window(&mut self, size: Option<usize>) -> EsResult<usize> {
         let window = match self.whole("rank_window_size")? {
-            None => size.max(10),
-            Some(window) => usize::try_from(window).unwrap_or(0),
+            None => size.unwrap_or(0).max(10),
+            Some(window) => usize::try_from(window).map_err(|_| {
+                EsError::illegal_argument(format!("[rank_window_size] parameter cannot be negative, found [{window}]"))
+            })?,
         };
         let name = self.retriever;
         if !(1..=MAX_WINDOW).contains(&window) {
             let text = format!("[{name}] [rank_window_size] must lie in 1..={MAX_WINDOW}, got [{window}]");
             return Err(EsError::illegal_argument(text));
         }
-        if window < size {
-            return Err(EsError::illegal_argument(format!(
-                "[{name}] requires [rank_window_size: {window}] be greater than or equal to [size: {size}]"
-            )));
-        }
+        check_window(name, "rank_window_size", window, size)?;
         Ok(window)
     }
 
@@ -328,77 +380,15 @@ impl Body<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn every_retriever_is_read() {
-        for (body, kind) in [
-            (
-                json!({"standard": {"query": {"match_all": {}}, "filter": {"term": {"a": 1}}, "min_score": 2}}),
-                "standard",
-            ),
-            (json!({"knn": {"field": "v", "query_vector": [1], "k": 3, "num_candidates": 5}}), "knn"),
-            (json!({"rrf": {"retrievers": [{"standard": {}}, {"retriever": {"knn": {}}, "weight": 2}]}}), "rrf"),
-            (
-                json!({"linear": {"retrievers": [{"retriever": {"standard": {}}, "weight": 2, "normalizer": "minmax"}]}}),
-                "linear",
-            ),
-            (json!({"linear": {"query": "x", "fields": ["a^2", "b"], "normalizer": "l2_norm"}}), "linear"),
-            (
-                json!({"text_similarity_reranker": {"retriever": {"standard": {}}, "field": "t", "inference_text": "x"}}),
-                "text_similarity_reranker",
-            ),
-            (json!({"pinned": {"retriever": {"standard": {}}, "ids": ["1"]}}), "pinned"),
-            (json!({"rescorer": {"retriever": {"standard": {}}, "rescore": {"query": {}}}}), "rescorer"),
-        ] {
-            assert_eq!(parse(&body, 10).unwrap().type_name(), kind, "{body}");
-        }
-    }
-
-    #[test]
-    fn windows_weights_and_fields_are_kept() {
-        let RetrieverKind::Linear(linear) =
-            parse(&json!({"linear": {"query": "x", "fields": ["a^2", "b"]}}), 20).unwrap().kind
-        else {
-            panic!("no linear")
-        };
-        assert_eq!(linear.rank_window_size, 20);
-        let shown: Vec<_> = linear.children.iter().map(|child| (child.weight, child.normalizer)).collect();
-        assert_eq!(shown, [(2.0, Normalizer::MinMax), (1.0, Normalizer::MinMax)]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        for (body, what) in [
-            (json!({"rff": {}}), "unknown retriever [rff]"),
-            (json!({"rule": {}}), "[rule] retriever is not supported"),
-            (json!({"rrf": {}}), "[rrf] requires [retrievers]"),
-            (json!({"rrf": {"retrievers": [{"standard": {}}], "rank_constant": 0}}), "[rank_constant]"),
-            (json!({"rrf": {"retrievers": [{"standard": {}}], "rank_window_size": 5}}), "[rank_window_size: 5]"),
-            (json!({"rrf": {"retrievers": [{"retriever": {"standard": {}}, "weight": -1}]}}), "[weight]"),
-            (
-                json!({"linear": {"retrievers": [{"retriever": {"standard": {}}, "normalizer": "z"}]}}),
-                "Unknown normalizer [z]",
-            ),
-            (json!({"text_similarity_reranker": {"retriever": {"standard": {}}}}), "requires [inference_text]"),
-            (json!({"pinned": {"retriever": {"standard": {}}}}), "either [ids] or [docs]"),
-            (json!({"standard": {"colour": 1}}), "[standard] unknown field [colour]"),
-            (json!([]), "[retriever] must be an object"),
-        ] {
-            let error = parse(&body, 10).unwrap_err();
-            assert!(error.reason.contains(what), "{body}: {}", error.reason);
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_refused() {
-        let mut body = json!({"standard": {}});
-        for _ in 0..20 {
-            body = json!({"rrf": {"retrievers": [body]}});
-        }
-        assert!(parse(&body, 10).unwrap_err().reason.contains("nested"));
+/// A page that is larger than what is ranked would end early.
+fn check_window(name: &str, part: &str, window: usize, size: Option<usize>) -> EsResult<()> {
+    match size {
+        Some(size) if window < size => Err(validation(&[&format!(
+            "[{name}] requires [{part}: {window}] be greater than or equal to [size: {size}]"
+        )])),
+        Some(_) | None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

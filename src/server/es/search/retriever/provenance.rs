@@ -1,5 +1,7 @@
 //! Where a score comes from, as `_explanation` says it (Elasticsearch's tree of values) and as `_bifocal` does.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{Origin, Part, Ranked};
@@ -17,20 +19,27 @@ fn explain(own: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Valu
         Origin::Leaf { kind, leaf: number } => {
             leaf(*number).unwrap_or_else(|| node(own, format!("score of the {kind} retriever"), Vec::new()))
         }
-        Origin::Fused { kind, rank_constant, parts } => {
+        Origin::Fused { rank_constant, parts, weights, names, .. } => {
+            let names = Names(names);
             let ranks: Vec<u32> = parts.iter().map(|part| part.as_ref().map_or(0, |part| part.rank)).collect();
             let description = match rank_constant {
                 Some(constant) => format!(
-                    "rrf score: [{own}] computed for initial ranks {ranks:?} with rankConstant: [{constant}] as sum of [weight / (rank + rankConstant)] for each query"
+                    "rrf score: [{own:?}] computed for initial ranks {ranks:?} with rankConstant: [{constant}] as sum of [weight / (rank + rankConstant)] for each query"
                 ),
-                None => format!(
-                    "weighted {kind} combination score: [{own}] computed as sum of [weight * normalised score] for each query"
-                ),
+                None => {
+                    let normalized: Vec<f32> = parts
+                        .iter()
+                        .map(|part| part.as_ref().and_then(|part| part.normalized).unwrap_or(0.0))
+                        .collect();
+                    format!(
+                        "weighted linear combination score: [{own:?}] computed for normalized scores {normalized:?} and weights {weights:?} as sum of (weight[i] * score[i]) for each query."
+                    )
+                }
             };
             let details = parts
                 .iter()
                 .enumerate()
-                .map(|(idx, part)| explain_part(idx, part.as_ref(), kind, *rank_constant, leaf))
+                .map(|(idx, part)| explain_part(&names.place(idx), part.as_ref(), *rank_constant, leaf))
                 .collect();
             node(own, description, details)
         }
@@ -43,7 +52,10 @@ fn explain(own: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Valu
             };
             node(own, description, vec![explain(*score_before, before, leaf)])
         }
-        Origin::Pinned => node(own, "pinned".to_string(), Vec::new()),
+        Origin::Pinned => {
+            let original = node(own, format!("score of a pinned document: [{own:?}]"), Vec::new());
+            node(own, "Pinned document, original explanation:".to_string(), vec![original])
+        }
         Origin::Rescored { score_before, before } => {
             let before = explain(*score_before, before, leaf);
             node(own, "rescored by a second query".to_string(), vec![before])
@@ -51,28 +63,48 @@ fn explain(own: f32, origin: &Origin, leaf: &mut dyn FnMut(usize) -> Option<Valu
     }
 }
 
+/// The names that the lists of a fusion were given.
+struct Names<'a>(&'a [Option<Arc<str>>]);
+
+impl Names<'_> {
+    /// How Elasticsearch says which list it is.
+    fn place(&self, idx: usize) -> String {
+        match self.0.get(idx) {
+            Some(Some(name)) => format!("[{name}]"),
+            Some(None) | None => format!("at index [{idx}]"),
+        }
+    }
+}
+
 fn explain_part(
-    idx: usize,
+    place: &str,
     part: Option<&Part>,
-    kind: &str,
     rank_constant: Option<u32>,
     leaf: &mut dyn FnMut(usize) -> Option<Value>,
 ) -> Value {
     let Some(part) = part else {
-        return node(0.0, format!("{kind}: [0], result not found in query at index [{idx}]"), Vec::new());
+        let kind = if rank_constant.is_some() { "rrf" } else { "weighted" };
+        return node(0.0, format!("{kind} score: [0], result not found in query {place}"), Vec::new());
     };
-    let Part { retriever, rank, normalized, weight, contribution, .. } = part;
+    let Part { rank, normalized, weight, contribution, normalizer, .. } = part;
     let inner = explain(part.score, &part.origin, leaf);
-    let description = match (rank_constant, normalized) {
-        (Some(constant), _) => format!(
-            "rrf score: [{contribution}], for rank [{rank}] in query at index [{idx}] ({retriever}) computed as [{weight} / ({rank} + {constant})], for matching query with score"
-        ),
-        (None, Some(normalized)) => format!(
-            "weighted score: [{contribution}] in query at index [{idx}] ({retriever}) computed as [{weight} * {normalized}], from score"
-        ),
-        (None, None) => format!("score: [{contribution}] in query at index [{idx}] ({retriever})"),
-    };
-    node(*contribution, description, vec![inner])
+    match rank_constant {
+        Some(constant) => {
+            let share = if *weight == 1.0 { "1".to_string() } else { format!("{weight:?}") };
+            let description = format!(
+                "rrf score: [{contribution:?}], for rank [{rank}] in query {place} computed as [{share} / ({rank} + {constant})], for matching query with score"
+            );
+            // The rank is the value, as in Elasticsearch.
+            json!({"value": rank, "description": description, "details": [inner]})
+        }
+        None => {
+            let normalized = normalized.unwrap_or(part.score);
+            let description = format!(
+                "weighted score: [{contribution:?}] in query {place} computed as [{weight:?} * {normalized:?}] using score normalizer [{normalizer}] for original matching query with score"
+            );
+            node(*contribution, description, vec![inner])
+        }
+    }
 }
 
 fn node(value: f32, description: String, details: Vec<Value>) -> Value {
@@ -87,7 +119,7 @@ pub(crate) fn compact(doc: &Ranked) -> Value {
 fn of(origin: &Origin) -> Value {
     match origin {
         Origin::Leaf { kind, .. } => json!({"retriever": kind}),
-        Origin::Fused { kind, rank_constant, parts } => {
+        Origin::Fused { kind, rank_constant, parts, .. } => {
             let parts: Vec<Value> = parts.iter().flatten().map(part).collect();
             match rank_constant {
                 Some(constant) => json!({"retriever": kind, "rank_constant": constant, "parts": parts}),
@@ -121,8 +153,6 @@ fn part(part: &Part) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::retrieve::DocLocator;
     use crate::server::es::search::retriever::DocRef;
@@ -137,17 +167,30 @@ mod tests {
             normalized: None,
             weight: 1.0,
             contribution: 1.0 / 62.0,
+            normalizer: "none",
             origin: leaf,
         };
         let doc = Ranked {
             doc: DocRef { shard: 0, locator: DocLocator(tantivy::DocAddress::new(0, 0)) },
             id: "a".into(),
             score: 1.0 / 62.0,
-            origin: Arc::new(Origin::Fused { kind: "rrf", rank_constant: Some(60), parts: vec![Some(part), None] }),
+            origin: Arc::new(Origin::Fused {
+                kind: "rrf",
+                rank_constant: Some(60),
+                parts: vec![Some(part), None],
+                weights: Arc::new([1.0, 1.0]),
+                names: Arc::new([Some("words".into()), None]),
+            }),
         };
         let explained = explanation(&doc, &mut |leaf| Some(json!({"leaf": leaf})));
         assert_eq!(explained["details"][0]["details"][0], json!({"leaf": 0}));
+        assert_eq!(explained["details"][0]["value"], json!(2));
+        assert!(explained["details"][0]["description"].as_str().is_some_and(|text| text.contains("query [words]")));
         assert_eq!(explained["details"][1]["value"], json!(0.0));
+        assert_eq!(
+            explained["details"][1]["description"],
+            json!("rrf score: [0], result not found in query at index [1]")
+        );
         assert!(explained["description"].as_str().is_some_and(|text| text.contains("initial ranks [2, 0]")));
         let compact = compact(&doc);
         assert_eq!(compact["from"]["parts"][0]["name"], json!("words"));

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Origin, Ranked, Ranking, TextSimilarity};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::fuse::FusedCandidate;
 use crate::index::TimeLimit;
 use crate::models::Models;
 use crate::plan::ResolvedRerank;
 use crate::rerank::{self, PassageText};
 use crate::retrieve::{PassageMatch, Searcher};
+use crate::server::es::error::{EsError, EsResult};
+use crate::server::es::inference::not_found;
 
 /// Bytes of a document's text that a cross-encoder is given; it reads what fits its input.
 const MAX_TEXT_BYTES: usize = 8000;
@@ -26,7 +28,8 @@ const MAX_TEXT_BYTES: usize = 8000;
 /// Scores are relevances, 0 to 1, or sums of standardised scores where `params.weight` is given.
 ///
 /// # Errors
-/// `Corrupt` when a stored document is damaged. A model that cannot be loaded or fails is a warning of the ranking.
+/// `Corrupt` when a stored document is damaged; 404 for a named model that is unknown. Another that cannot be loaded or fails is a warning
+/// of the ranking, unless `params.allow_failures` is false.
 pub(crate) fn rerank(
     models: &Models,
     searchers: &[&Searcher],
@@ -34,7 +37,7 @@ pub(crate) fn rerank(
     min_score: Option<f64>,
     time_limit: &TimeLimit,
     ranking: Ranking,
-) -> Result<Ranking> {
+) -> EsResult<Ranking> {
     let Ranking { mut docs, mut warnings } = ranking;
     docs.truncate(params.rank_window_size);
     let name =
@@ -47,6 +50,11 @@ pub(crate) fn rerank(
     let model = match models.check_is_here(&name).and_then(|()| models.cross_encoder(&name)) {
         Ok(model) => model,
         Err(error) => {
+            let is_unknown = error.kind() == ErrorKind::NotFound && params.inference_id.is_some();
+            if is_unknown && params.allow_failures != Some(true) {
+                return Err(not_found(&name));
+            }
+            may_fail(params, &error.to_string())?;
             warnings.push(format!("text_similarity_reranker: {error}; the order is that before re-ranking"));
             return Ok(Ranking { docs, warnings });
         }
@@ -78,6 +86,7 @@ pub(crate) fn rerank(
     };
     let outcome = rerank::rerank(model.as_ref(), &params.inference_text, candidates, &resolved, texts_of)?;
     if let Some(failure) = outcome.failure {
+        may_fail(params, &failure.to_string())?;
         warnings.push(format!("text_similarity_reranker: {failure}; the order is that before re-ranking"));
         return Ok(Ranking { docs, warnings });
     }
@@ -110,6 +119,14 @@ pub(crate) fn rerank(
         Some(Ranked { score, origin: Arc::new(origin), ..doc.clone() })
     });
     Ok(Ranking { docs: reranked.collect(), warnings })
+}
+
+/// Whether the search goes on without re-ranking.
+fn may_fail(params: &TextSimilarity, what: &str) -> EsResult<()> {
+    match params.allow_failures {
+        Some(false) => Err(EsError::new(500, "exception", format!("[text_similarity_reranker] search failed: {what}"))),
+        Some(true) | None => Ok(()),
+    }
 }
 
 /// Elastic's own endpoints, for which this installation's cross-encoder stands.

@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::fuse::{self, List};
-use super::{
-    DocRef, LinearChild, Origin, Pinned, Ranked, Ranking, Rescorer, Retriever, RetrieverKind, Standard, rerank,
-};
+use super::leaf::{LeafOrder, k_of, leaf_query};
+use super::{DocRef, LinearChild, Origin, Pinned, Ranked, Ranking, Rescorer, Retriever, RetrieverKind, rerank};
 use crate::index::TimeLimit;
 use crate::models::Models;
 use crate::retrieve::Searcher;
-use crate::retrieve::collect::{CollectRequest, collect, score_documents};
+use crate::retrieve::collect::{CollectRequest, CollectedHit, collect, compare_hits, score_documents};
 use crate::retrieve::query::{BoolQuery, IdsQuery, Query};
-use crate::server::es::error::{EsError, EsResult};
+use crate::server::es::error::EsResult;
 use crate::server::es::search::rescore::RescoreSpec;
 use crate::server::es::search::target::Target;
 
@@ -28,7 +27,8 @@ impl Resolved {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((shard, leaf), query);
     }
 
-    fn get(&self, shard: usize, leaf: usize) -> Option<Query> {
+    /// The query of a leaf, where it was run.
+    pub(in crate::server::es::search) fn get(&self, shard: usize, leaf: usize) -> Option<Query> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(shard, leaf)).cloned()
     }
 }
@@ -142,7 +142,9 @@ impl Runner<'_> {
     }
 
     fn leaf(&self, retriever: &Retriever, filters: &[Value], leaf: usize, depth: usize) -> EsResult<Ranking> {
-        let mut docs = Vec::new();
+        let order = LeafOrder::of(retriever)?;
+        let mut docs: Vec<(CollectedHit, Ranked)> = Vec::new();
+        let mut keys = Vec::new();
         let mut warnings = Vec::new();
         let mut depth = depth;
         for (shard, index) in self.targets.iter().enumerate() {
@@ -151,22 +153,35 @@ impl Runner<'_> {
                 depth = depth.min(k);
             }
             let query = index.searcher.lexical().resolve(&query)?;
-            let collected = collect(&index.searcher, &CollectRequest::top(&query, depth))?;
+            let (sort, after, collapse) = order.resolve(index)?;
+            let request = CollectRequest {
+                sort: &sort,
+                after: after.as_deref(),
+                collapse: collapse.as_ref(),
+                terminate_after: order.terminate_after(),
+                track_scores: true,
+                ..CollectRequest::top(&query, depth)
+            };
+            let collected = collect(&index.searcher, &request)?;
             self.resolved.keep(shard, leaf, query);
             if collected.timed_out {
                 warnings.push(format!("the time was up before [{}] was searched through", index.index));
             }
             let origin = Arc::new(Origin::Leaf { kind: retriever.type_name(), leaf });
             for hit in collected.hits {
-                docs.push(Ranked {
+                let ranked = Ranked {
                     doc: DocRef { shard, locator: hit.locator },
                     id: index.searcher.id_of(hit.locator)?.into(),
                     score: hit.score.unwrap_or(0.0),
                     origin: origin.clone(),
-                });
+                };
+                docs.push((hit, ranked));
             }
+            keys = sort;
         }
-        docs.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.doc.shard.cmp(&b.doc.shard)));
+        // Stable: equal documents keep the order of the indices.
+        docs.sort_by(|(a, _), (b, _)| compare_hits(&keys, a, b));
+        let mut docs = order.one_of_each_group(docs);
         docs.truncate(depth);
         Ok(Ranking { docs, warnings })
     }
@@ -197,6 +212,7 @@ impl Runner<'_> {
             doc.score = doc.score.min(MAX_ORGANIC_SCORE);
         }
         found.append(&mut ranking.docs);
+        found.truncate(pinned.rank_window_size);
         Ok(Ranking { docs: found, warnings: ranking.warnings })
     }
 
@@ -227,9 +243,15 @@ impl Runner<'_> {
 const MAX_ORGANIC_SCORE: f32 = f32::from_bits(0x7f00_0000);
 
 fn lists<'a>(children: &[&Retriever], weights: impl Iterator<Item = f32>, rankings: &'a [Ranking]) -> Vec<List<'a>> {
-    let names = children.iter().map(|child| child.name.as_deref().unwrap_or_else(|| child.type_name()));
-    let named = names.zip(weights).zip(rankings);
-    named.map(|((name, weight), ranking)| List { name: name.into(), weight, docs: &ranking.docs }).collect()
+    let weighted = children.iter().zip(weights).zip(rankings);
+    weighted
+        .map(|((child, weight), ranking)| List {
+            name: child.name.as_deref().unwrap_or_else(|| child.type_name()).into(),
+            own_name: child.name.as_deref().map(Into::into),
+            weight,
+            docs: &ranking.docs,
+        })
+        .collect()
 }
 
 fn collect_leaves(index: &Target, retriever: &Retriever, filters: &[Value], leaves: &mut Vec<Query>) -> EsResult<()> {
@@ -263,78 +285,5 @@ fn collect_pins(retriever: &Retriever, pins: &mut Vec<Query>) {
             pins.push(Query::Ids(IdsQuery { values }));
             collect_pins(&pinned.child, pins);
         }
-    }
-}
-
-/// The query of a leaf on one index, with every filter that stands above it.
-fn leaf_query(index: &Target, retriever: &Retriever, filters: &[Value]) -> EsResult<Query> {
-    match &retriever.kind {
-        RetrieverKind::Standard(Standard { query, top_level }) => {
-            if let Some(key) = top_level.keys().next() {
-                return Err(EsError::illegal_argument(format!(
-                    "[standard] retriever cannot specify [{key}] inside of another retriever"
-                )));
-            }
-            let query = match query {
-                Some(query) => index.parse_query(query)?,
-                None => Query::MatchAll,
-            };
-            let filters = filters.iter().map(|filter| index.parse_query(filter)).collect::<EsResult<Vec<_>>>()?;
-            index.filtered(query.filtered(filters))
-        }
-        RetrieverKind::Knn(body) => knn_query(index, body, filters),
-        RetrieverKind::Rrf(_)
-        | RetrieverKind::Linear(_)
-        | RetrieverKind::TextSimilarity(_)
-        | RetrieverKind::Pinned(_)
-        | RetrieverKind::Rescorer(_) => Err(EsError::new(500, "exception", "no leaf")),
-    }
-}
-
-/// A `knn` with more filters; an index's own filter also applies before the nearest are chosen.
-///
-/// # Errors
-/// What the query is refused with.
-pub(in crate::server::es::search) fn knn_query(
-    index: &Target,
-    body: &Map<String, Value>,
-    filters: &[Value],
-) -> EsResult<Query> {
-    let mut body = body.clone();
-    let own = match body.remove("filter") {
-        None => Vec::new(),
-        Some(Value::Array(own)) => own,
-        Some(own) => vec![own],
-    };
-    let all: Vec<Value> = own.into_iter().chain(filters.iter().cloned()).collect();
-    if !all.is_empty() {
-        body.insert("filter".to_string(), Value::Array(all));
-    }
-    let mut query = index.parse_query(&json!({"knn": body}))?;
-    if let Query::MatchAll = index.filtered(Query::MatchAll)? {
-        return Ok(query);
-    }
-    prefilter(&mut query, &index.filtered(Query::MatchAll)?);
-    Ok(query)
-}
-
-fn prefilter(query: &mut Query, filter: &Query) {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a field without vectors becomes another query, which matches nothing"
-    )]
-    match query {
-        Query::Knn(knn) => knn.filter.push(filter.clone()),
-        Query::Boost(boost) => prefilter(&mut boost.query, filter),
-        _ => {}
-    }
-}
-
-fn k_of(query: &Query) -> Option<usize> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only vector queries are limited")]
-    match query {
-        Query::Knn(knn) => Some(knn.k),
-        Query::Boost(boost) => k_of(&boost.query),
-        _ => None,
     }
 }
