@@ -209,13 +209,13 @@ fn run(
 fn make(context: &Context<'_>, agg: &Aggregation, scope: &Scope) -> Result<Box<dyn Collector>> {
     let subs = || Subs::new(context, &agg.aggs, scope);
     Ok(match &agg.kind {
-        AggregationKind::Terms(terms) => Box::new(terms::terms(context, terms, &agg.aggs, subs()?)?),
-        AggregationKind::RareTerms(rare) => Box::new(terms::rare_terms(context, rare, subs()?)?),
+        AggregationKind::Terms(terms) => Box::new(terms::terms(context, &agg.name, terms, &agg.aggs, subs()?)?),
+        AggregationKind::RareTerms(rare) => Box::new(terms::rare_terms(context, &agg.name, rare, subs()?)?),
         AggregationKind::MultiTerms(terms) => {
-            Box::new(tuples::MultiTermsCollector::new(context, terms, &agg.aggs, subs()?)?)
+            Box::new(tuples::MultiTermsCollector::new(context, terms, &agg.aggs, subs()?, scope)?)
         }
         AggregationKind::SignificantTerms(terms) => {
-            Box::new(significant::SignificantCollector::new(context, terms, subs()?, scope)?)
+            Box::new(significant::SignificantCollector::new(context, &agg.name, terms, subs()?, scope)?)
         }
         AggregationKind::Histogram(histogram) => {
             Box::new(histogram::HistogramCollector::new(context, histogram, subs()?)?)

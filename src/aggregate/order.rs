@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::figures::stats::{Spread, Stats};
 use super::figures::{Digest, Figures};
-use super::outcome::{Bucket, Metric, Outcome, PipelineNumber};
+use super::outcome::{Bucket, Buckets, Metric, Outcome, PipelineNumber};
 use super::request::{Aggregation, AggregationKind, BucketOrder, OrderBy, Path};
+use crate::index::doc_values::ValueKind;
 
 /// The order of two buckets; ties go by ascending key.
 ///
@@ -107,6 +108,72 @@ pub(super) fn number_at(aggs: &[Aggregation], bucket: &Bucket, path: &Path) -> O
     }
 }
 
+/// Refuses a path of a pipeline that leads from a bucket to no single number: it ends at buckets or goes through them, or
+/// names none of a metric's several figures.
+///
+/// # Errors
+/// What is wrong with it, in Elasticsearch's words.
+pub(super) fn check_number(aggs: &[Aggregation], bucket: &Bucket, path: &Path) -> Result<(), String> {
+    const EXPECTED: &str =
+        "buckets_path must reference either a number value or a single value numeric metric aggregation";
+    let (mut aggs, mut bucket) = (aggs, bucket);
+    let mut names = path.names.as_slice();
+    while let Some((name, rest)) = names.split_first() {
+        if matches!(name.as_str(), "_count" | "_key") {
+            return Ok(());
+        }
+        let found = aggs.iter().zip(&bucket.aggs).find(|(agg, _)| agg.name == *name);
+        let Some((agg, outcome)) = found else {
+            return Err(format!("No aggregation [{name}] found for path [{path}]"));
+        };
+        match outcome {
+            Outcome::Single(inner) => (aggs, bucket, names) = (&agg.aggs, inner, rest),
+            Outcome::Buckets(buckets) if path.property.as_deref() != Some("_bucket_count") => {
+                let got = if rest.is_empty() { java_class(buckets) } else { "Object[]" };
+                return Err(format!("{EXPECTED}, got: [{got}] at aggregation [{name}]"));
+            }
+            Outcome::Metric(metric) if path.property.is_none() && has_several_figures(&agg.kind, metric) => {
+                return Err(format!("{EXPECTED}, but [{name}] contains multiple values. Please specify which to use."));
+            }
+            Outcome::Buckets(_) | Outcome::Metric(_) | Outcome::Hits(_) | Outcome::Number(_) | Outcome::Nothing => {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn has_several_figures(kind: &AggregationKind, metric: &Metric) -> bool {
+    match kind {
+        AggregationKind::Percentiles { percents, .. } => percents.len() != 1,
+        AggregationKind::PercentileRanks { values, .. } => values.len() != 1,
+        kind => figure(kind, metric, None).is_none() && needs_property(kind),
+    }
+}
+
+/// Elasticsearch's name of what holds buckets.
+fn java_class(buckets: &Buckets) -> &'static str {
+    match buckets.values.first().and_then(Option::as_ref).map(|values| values.kind) {
+        Some(ValueKind::Keyword | ValueKind::Ip | ValueKind::Id | ValueKind::IndexName) => "StringTerms",
+        Some(ValueKind::Double) => "DoubleTerms",
+        Some(ValueKind::Long | ValueKind::UnsignedLong | ValueKind::Boolean | ValueKind::Date) => "LongTerms",
+        None => "UnmappedTerms",
+    }
+}
+
+/// Whether a metric's figures are told apart by name.
+fn needs_property(kind: &AggregationKind) -> bool {
+    matches!(
+        kind,
+        AggregationKind::Stats(_)
+            | AggregationKind::ExtendedStats { .. }
+            | AggregationKind::Percentiles { .. }
+            | AggregationKind::PercentileRanks { .. }
+            | AggregationKind::Boxplot { .. }
+            | AggregationKind::StringStats { .. }
+    )
+}
+
 /// A figure of a metric; the only one it has, where none is named.
 pub(super) fn figure(kind: &AggregationKind, metric: &Metric, property: Option<&str>) -> Option<f64> {
     match (&metric.figures, kind) {
@@ -160,7 +227,20 @@ fn digest_figure(digest: &Digest, kind: &AggregationKind, property: Option<&str>
     digest.settle();
     let value = match kind {
         AggregationKind::MedianAbsoluteDeviation { .. } => digest.median_absolute_deviation(),
-        AggregationKind::PercentileRanks { .. } => 100.0 * digest.rank(property?.parse().ok()?),
+        AggregationKind::PercentileRanks { values, .. } => {
+            let value = match (property, values.as_slice()) {
+                (None, [only]) => *only,
+                (property, _) => property?.parse().ok()?,
+            };
+            100.0 * digest.rank(value)
+        }
+        AggregationKind::Percentiles { percents, .. } => {
+            let percent = match (property, percents.as_slice()) {
+                (None, [only]) => *only,
+                (property, _) => property?.parse::<f64>().ok()?,
+            };
+            digest.quantile(percent / 100.0)
+        }
         AggregationKind::Boxplot { .. } => match property? {
             "min" => digest.min(),
             "max" => digest.max(),
@@ -203,16 +283,7 @@ pub fn check_path(aggs: &[Aggregation], path: &Path) -> Result<(), String> {
         );
         let is_metric = is_metric(&agg.kind);
         if rest.is_empty() && (is_single || is_metric) {
-            let needs_property = matches!(
-                agg.kind,
-                AggregationKind::Stats(_)
-                    | AggregationKind::ExtendedStats { .. }
-                    | AggregationKind::Percentiles { .. }
-                    | AggregationKind::PercentileRanks { .. }
-                    | AggregationKind::Boxplot { .. }
-                    | AggregationKind::StringStats { .. }
-            );
-            if needs_property && path.property.is_none() {
+            if needs_property(&agg.kind) && path.property.is_none() {
                 return Err(format!(
                     "Invalid aggregation order path [{path}]. When ordering on a multi-value metrics aggregation a metric name must \
                      be specified."

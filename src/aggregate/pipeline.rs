@@ -3,7 +3,7 @@
 use super::figures::{Figures, Stats};
 use super::key::Key;
 use super::merge::AggregateError;
-use super::order::{compare_numbers, number_at};
+use super::order::{self, compare_numbers, number_at};
 use super::outcome::{Bucket, Metric, Outcome, PipelineNumber};
 use super::request::{
     Aggregation, AggregationKind, BucketOrder, GapPolicy, OrderBy, Path, PipelineKind, SiblingFigure,
@@ -51,10 +51,21 @@ fn over_siblings(
              found :[{sibling}] for buckets path: {path};"
         )));
     };
-    let inner = Path {
-        names: if rest.is_empty() { vec!["_count".to_string()] } else { rest.to_vec() },
-        property: path.property.clone().filter(|property| property != "_count"),
+    let inner = match (rest, &path.property) {
+        // What follows the name of buckets names something in each of them.
+        ([], Some(name)) => Path { names: vec![name.clone()], property: None },
+        ([], None) => Path { names: vec!["_count".to_string()], property: None },
+        (rest, property) => {
+            Path { names: rest.to_vec(), property: property.clone().filter(|property| property != "_count") }
+        }
     };
+    if let Some(bucket) = buckets.buckets.first() {
+        order::check_number(&agg.aggs, bucket, &inner).map_err(|text| {
+            AggregateError::Other(
+                Error::invalid_input(text.clone()).as_exception("aggregation_execution_exception", text),
+            )
+        })?;
+    }
     let mut numbers: Vec<(f64, &Option<Key>)> = Vec::new();
     for bucket in &buckets.buckets {
         if let Some(number) = value_of(&agg.aggs, bucket, &inner, gaps) {

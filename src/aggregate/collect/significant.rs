@@ -32,9 +32,15 @@ pub(super) struct SignificantCollector {
 }
 
 impl SignificantCollector {
-    pub(super) fn new(context: &Context<'_>, request: &SignificantTerms, subs: Subs, scope: &Scope) -> Result<Self> {
+    pub(super) fn new(
+        context: &Context<'_>,
+        name: &str,
+        request: &SignificantTerms,
+        subs: Subs,
+        scope: &Scope,
+    ) -> Result<Self> {
         let (mut reader, values) = KeyReader::new(context, &request.source)?;
-        let accepted = Accepted::new(&mut reader, &request.values, values.as_ref(), &request.source.field)?;
+        let accepted = Accepted::new(&mut reader, name, &request.values, values.as_ref(), &request.source)?;
         let (background, background_size) = match &request.background {
             Some(query) => {
                 let sets = context.searcher.lexical().filter(query)?;

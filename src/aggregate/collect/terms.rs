@@ -15,6 +15,7 @@ use crate::aggregate::source::{KeyReader, text_of};
 use crate::error::{Error, Result};
 use crate::index::doc_values::ValueKind;
 use crate::retrieve::query::TermValue;
+use crate::schema::date::{DateFormats, Missing};
 
 /// Counts the documents of each value.
 pub(super) struct TermsCollector {
@@ -34,11 +35,12 @@ pub(super) struct TermsCollector {
 /// `terms`.
 pub(super) fn terms(
     context: &Context<'_>,
+    name: &str,
     request: &Terms,
     aggs: &[Aggregation],
     subs: Subs,
 ) -> Result<TermsCollector> {
-    let mut collector = new(context, &request.source, &request.values, subs)?;
+    let mut collector = new(context, name, &request.source, &request.values, subs)?;
     collector.order.clone_from(&request.order);
     collector.aggs = aggs.to_vec();
     collector.shard_size = request.shard_size;
@@ -48,16 +50,22 @@ pub(super) fn terms(
 }
 
 /// `rare_terms`.
-pub(super) fn rare_terms(context: &Context<'_>, request: &RareTerms, subs: Subs) -> Result<TermsCollector> {
-    let mut collector = new(context, &request.source, &request.values, subs)?;
+pub(super) fn rare_terms(context: &Context<'_>, name: &str, request: &RareTerms, subs: Subs) -> Result<TermsCollector> {
+    let mut collector = new(context, name, &request.source, &request.values, subs)?;
     collector.order = vec![BucketOrder { by: OrderBy::Count, descending: false }];
     collector.most = request.max_doc_count;
     Ok(collector)
 }
 
-fn new(context: &Context<'_>, source: &ValueSource, values: &IncludeExclude, subs: Subs) -> Result<TermsCollector> {
+fn new(
+    context: &Context<'_>,
+    name: &str,
+    source: &ValueSource,
+    values: &IncludeExclude,
+    subs: Subs,
+) -> Result<TermsCollector> {
     let (mut reader, kind) = KeyReader::new(context, source)?;
-    let accepted = Accepted::new(&mut reader, values, kind.as_ref(), &source.field)?;
+    let accepted = Accepted::new(&mut reader, name, values, kind.as_ref(), source)?;
     let ids = BucketIds::new(reader.width().map(|width| (0, width)));
     Ok(TermsCollector {
         reader,
@@ -131,13 +139,16 @@ pub(super) enum Accepted {
 impl Accepted {
     pub(super) fn new(
         reader: &mut KeyReader,
+        name: &str,
         values: &IncludeExclude,
         kind: Option<&Values>,
-        field: &str,
+        source: &ValueSource,
     ) -> Result<Self> {
         if values.include.is_none() && values.exclude.is_none() && values.partition.is_none() {
             return Ok(Accepted::All);
         }
+        // An index without the field has no values that could be chosen from.
+        let Some(kind) = kind else { return Ok(Accepted::All) };
         match reader.width() {
             Some(width) if reader.is_text() => {
                 let numbers: Vec<i64> = (0..i64::try_from(width).unwrap_or(i64::MAX)).collect();
@@ -159,11 +170,15 @@ impl Accepted {
             _ => {
                 let mut set = |pattern: &ValuePattern| match pattern {
                     ValuePattern::Regex(_) => Err(Error::invalid_input(format!(
-                        "Aggregation [{field}] cannot support regular expression style include/exclude settings as they can only be \
-                         applied to string fields. Use an array of numeric values for include/exclude clauses used to filter numeric fields"
+                        "Aggregation [{name}] cannot support regular expression style include/exclude settings as they can only be \
+                         applied to string fields. Use an array of {}",
+                        match kind.kind {
+                            ValueKind::Ip => "values for include/exclude clauses",
+                            _ => "numeric values for include/exclude clauses used to filter numeric fields",
+                        }
                     ))),
                     ValuePattern::Values(values) => {
-                        values.iter().map(|value| number(reader, kind, value, field)).collect::<Result<_>>()
+                        values.iter().map(|value| number(reader, kind, value, source)).collect::<Result<_>>()
                     }
                 };
                 Ok(Accepted::Numbers {
@@ -193,16 +208,26 @@ impl Accepted {
 }
 
 /// The number that stands for a value that is written as a text.
-fn number(reader: &mut KeyReader, kind: Option<&Values>, text: &str, field: &str) -> Result<i64> {
-    let kind = kind.map_or(ValueKind::Long, |values| values.kind);
+fn number(reader: &mut KeyReader, values: &Values, text: &str, source: &ValueSource) -> Result<i64> {
     let value = TermValue::Text(text.to_string());
-    reader.number_of(&value, kind).map_err(|_| {
+    if values.kind == ValueKind::Date
+        && let Some(millis) = date(values, text, source)
+    {
+        return Ok(millis);
+    }
+    reader.number_of(&value, values.kind).map_err(|_| {
         Error::invalid_input(format!(
             "[include] or [exclude] has [{}], which is no value of the field",
             text_of(&value)
         ))
-        .in_field(field)
+        .in_field(&source.field)
     })
+}
+
+/// A date as the request, or else the mapping, writes it.
+fn date(values: &Values, text: &str, source: &ValueSource) -> Option<i64> {
+    let asked = source.format.as_deref().map(DateFormats::read).transpose().ok()?;
+    asked.or_else(|| values.date_formats.clone()).unwrap_or_default().parse(text, None, Missing::Least)
 }
 
 const PARTITION_SEED: u32 = 31;

@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 
 use rustc_hash::FxHashMap;
+use tantivy::DocId;
 
 use super::histogram::{Rounder, check_dates};
 use super::select::{KeyLookup, select};
 use super::{Block, Collector, Segment, Subs};
 use crate::aggregate::bucket_ids::BucketIds;
-use crate::aggregate::context::Context;
+use crate::aggregate::context::{Context, Scope, for_each_doc};
 use crate::aggregate::key::{Key, double_of, sortable};
 use crate::aggregate::outcome::{Bucket, Buckets, Outcome, Values};
 use crate::aggregate::request::{Aggregation, BucketOrder, Composite, CompositeKeys, CompositeSource, MultiTerms};
@@ -76,12 +77,20 @@ pub(super) struct MultiTermsCollector {
     order: Vec<BucketOrder>,
     shard_size: usize,
     least: u64,
+    /// Combinations that only other documents have are buckets too.
+    with_empty: bool,
     /// By part and document of a block.
     buffers: Vec<Vec<Vec<Option<i64>>>>,
 }
 
 impl MultiTermsCollector {
-    pub(super) fn new(context: &Context<'_>, request: &MultiTerms, aggs: &[Aggregation], subs: Subs) -> Result<Self> {
+    pub(super) fn new(
+        context: &Context<'_>,
+        request: &MultiTerms,
+        aggs: &[Aggregation],
+        subs: Subs,
+        scope: &Scope,
+    ) -> Result<Self> {
         let mut readers = Vec::new();
         let mut values = Vec::new();
         for source in &request.sources {
@@ -89,11 +98,17 @@ impl MultiTermsCollector {
             readers.push(reader);
             values.push(kind);
         }
+        let with_empty = request.min_doc_count == 0;
+        let combinations = match with_empty {
+            true => every_combination(context, scope, &mut readers)?,
+            false => Combinations::default(),
+        };
         Ok(Self {
             buffers: vec![Vec::new(); readers.len()],
             readers,
             values,
-            combinations: Combinations::default(),
+            with_empty,
+            combinations,
             ids: BucketIds::new(None),
             subs,
             aggs: aggs.to_vec(),
@@ -102,6 +117,47 @@ impl MultiTermsCollector {
             least: request.shard_min_doc_count.max(1),
         })
     }
+}
+
+/// The combinations that any document has.
+fn every_combination(context: &Context<'_>, scope: &Scope, readers: &mut [KeyReader]) -> Result<Combinations> {
+    let mut found = Combinations::default();
+    for_each_block(context, scope, &mut |segment_ord, docs| {
+        let mut of_docs = vec![vec![Vec::new(); readers.len()]; docs.len()];
+        for (part, reader) in readers.iter_mut().enumerate() {
+            reader.start_segment(segment_ord);
+            for (position, number) in reader.read(docs).iter() {
+                let parts = of_docs.get_mut(position as usize).and_then(|parts: &mut Vec<_>| parts.get_mut(part));
+                if let Some(values) = parts {
+                    values.push(Some(number));
+                }
+            }
+        }
+        for parts in &of_docs {
+            for_each_combination(parts, &mut Vec::new(), &mut |combination| {
+                found.number(combination);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Visits the documents of a scope, in blocks: the segment and the documents.
+fn for_each_block(
+    context: &Context<'_>,
+    scope: &Scope,
+    visit: &mut dyn FnMut(usize, &[DocId]) -> Result<()>,
+) -> Result<()> {
+    for (segment_ord, set) in context.members(scope)?.iter().enumerate() {
+        let mut docs = Vec::new();
+        for_each_doc(set, |doc| docs.push(doc));
+        for chunk in docs.chunks(super::BLOCK) {
+            visit(segment_ord, chunk)?;
+        }
+    }
+    Ok(())
 }
 
 impl Collector for MultiTermsCollector {
@@ -130,8 +186,16 @@ impl Collector for MultiTermsCollector {
     }
 
     fn build(&mut self, owners: &[u32]) -> Result<Vec<Outcome>> {
+        if self.with_empty {
+            for &owner in owners {
+                for number in 0..i64::try_from(self.combinations.list.len()).unwrap_or(i64::MAX) {
+                    self.ids.id(owner, number)?;
+                }
+            }
+        }
         let mut of_owners = self.ids.of_owners(owners);
-        of_owners.iter_mut().for_each(|counted| counted.retain(|(.., count)| *count >= self.least));
+        let least = if self.with_empty && self.least <= 1 { 0 } else { self.least };
+        of_owners.iter_mut().for_each(|counted| counted.retain(|(.., count)| *count >= least));
         let lookup = TupleLookup { readers: &self.readers, combinations: &self.combinations };
         let selected = select(of_owners, &lookup, &self.order, self.shard_size, &self.aggs, &mut self.subs)?;
         Ok(selected

@@ -116,6 +116,23 @@ impl Searcher {
         Ok(self.locate(id)?.map(DocLocator))
     }
 
+    /// Where a document stands as a nested object; `None` for a document of the user's.
+    ///
+    /// # Errors
+    /// `Corrupt` when the column of paths is damaged.
+    pub fn nested_place(&self, locator: DocLocator) -> Result<Option<NestedPlace>> {
+        let DocAddress { segment_ord, doc_id } = locator.0;
+        let Some(roots) = self.lexical().roots(segment_ord).filter(|roots| !roots.contains(doc_id)) else {
+            return Ok(None);
+        };
+        let max_doc = self.searcher().segment_reader(segment_ord).max_doc();
+        let Some(root) = (doc_id..max_doc).find(|doc| roots.contains(*doc)) else { return Ok(None) };
+        let block = Block::read(self, segment_ord, root, |doc| roots.contains(doc))?;
+        let Some(path) = block.path_of(doc_id) else { return Ok(None) };
+        let root = DocLocator(DocAddress::new(segment_ord, root));
+        Ok(Some(NestedPlace { root, steps: block.steps_to(doc_id, path) }))
+    }
+
     /// The nested objects of a document that a nested query matches, in the order of the document.
     ///
     /// * `keys`: what they are ordered by; the values come with them, the ordering is the caller's.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::error::{EsError, EsResult};
+use super::names;
 
 /// Which aggregation is read; for errors.
 #[derive(Debug, Clone, Copy)]
@@ -19,13 +20,15 @@ pub(super) struct Body<'a> {
     place: Place<'a>,
     value: &'a Value,
     members: Vec<(&'a str, &'a Value)>,
+    /// What was asked for, which is what may stand here.
+    known: Vec<String>,
 }
 
 impl<'a> Body<'a> {
     /// * `value`: an object; what is none has no members.
     pub(super) fn new(place: Place<'a>, value: &'a Value) -> Self {
         let members = value.as_object().map(members).unwrap_or_default();
-        Self { place, value, members }
+        Self { place, value, members, known: Vec::new() }
     }
 
     /// An object inside of the aggregation's body.
@@ -34,7 +37,7 @@ impl<'a> Body<'a> {
     /// Where it is none.
     pub(super) fn inner(place: Place<'a>, field: &str, value: &'a Value) -> EsResult<Self> {
         match value {
-            Value::Object(object) => Ok(Self { place, value, members: members(object) }),
+            Value::Object(object) => Ok(Self { place, value, members: members(object), known: Vec::new() }),
             other => {
                 Err(refuse(place, format!("[{}] {field} doesn't support values of type: {}", place.kind, token(other))))
             }
@@ -53,8 +56,17 @@ impl<'a> Body<'a> {
 
     /// A member; null is as if it were not there.
     pub(super) fn take(&mut self, key: &str) -> Option<&'a Value> {
+        self.known.push(key.to_string());
         let at = self.members.iter().position(|(known, _)| *known == key)?;
         Some(self.members.swap_remove(at).1).filter(|value| !value.is_null())
+    }
+
+    /// Refuses a null, where that is not as if the member were not there.
+    pub(super) fn refuse_null(&self, key: &str) -> EsResult<()> {
+        match self.members.iter().find(|(known, value)| *known == key && value.is_null()) {
+            Some((_, null)) => Err(misfit(self.place, key, null)),
+            None => Ok(()),
+        }
     }
 
     /// Refuses a member that Elasticsearch has and this engine does not.
@@ -123,7 +135,14 @@ impl<'a> Body<'a> {
     pub(super) fn end(&self) -> EsResult<()> {
         match self.members.first() {
             None => Ok(()),
-            Some((key, _)) => Err(refuse(self.place, format!("[{}] unknown field [{key}]", self.place.kind))),
+            Some((key, _)) => {
+                let reason = format!("[{}] unknown field [{key}]", self.place.kind);
+                let guess = names::did_you_mean(key, self.known.iter().map(String::as_str));
+                match guess.is_empty() {
+                    true => Err(refuse(self.place, reason)),
+                    false => Err(EsError::new(400, "x_content_parse_exception", reason + &guess)),
+                }
+            }
         }
     }
 }

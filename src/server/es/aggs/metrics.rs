@@ -40,13 +40,21 @@ pub(super) fn metric(body: &mut Body<'_>) -> EsResult<AggregationKind> {
         }
         "cardinality" => {
             body.take("execution_hint");
-            let threshold = body.size("precision_threshold", 0)?;
+            let threshold = body.integer("precision_threshold")?;
+            if let Some(wrong) = threshold.filter(|threshold| *threshold < 0) {
+                return Err(EsError::illegal_argument(format!(
+                    "[precisionThreshold] must be greater than or equal to 0. Found [{wrong}] in [{}]",
+                    place.name
+                )));
+            }
+            let threshold = threshold.map(|threshold| usize::try_from(threshold).unwrap_or(usize::MAX));
             AggregationKind::Cardinality {
                 source,
                 precision_threshold: threshold.unwrap_or(PRECISION_THRESHOLD).min(MAX_PRECISION_THRESHOLD),
             }
         }
         "percentiles" => {
+            body.refuse_null("percents")?;
             let percents = match numbers(body, "percents")? {
                 None => PERCENTS.to_vec(),
                 Some(percents) if percents.is_empty() => {
@@ -82,9 +90,16 @@ pub(super) fn metric(body: &mut Body<'_>) -> EsResult<AggregationKind> {
             AggregationKind::PercentileRanks { source, values, keyed, compression: digest_options(body)? }
         }
         "median_absolute_deviation" => {
-            AggregationKind::MedianAbsoluteDeviation { source, compression: compression(body, 1000.0)? }
+            let compression = compression(body, 1000.0, f64::NEG_INFINITY)?;
+            if compression <= 0.0 {
+                return Err(EsError::illegal_argument(format!(
+                    "[compression] must be greater than 0. Found [{compression:?}] in [{}]",
+                    place.name
+                )));
+            }
+            AggregationKind::MedianAbsoluteDeviation { source, compression }
         }
-        "boxplot" => AggregationKind::Boxplot { source, compression: compression(body, COMPRESSION)? },
+        "boxplot" => AggregationKind::Boxplot { source, compression: compression(body, COMPRESSION, 0.0)? },
         _ => {
             AggregationKind::StringStats { source, show_distribution: body.flag("show_distribution")?.unwrap_or(false) }
         }
@@ -102,10 +117,10 @@ fn numbers(body: &mut Body<'_>, key: &str) -> EsResult<Option<Vec<f64>>> {
     }
 }
 
-fn compression(body: &mut Body<'_>, default: f64) -> EsResult<f64> {
+fn compression(body: &mut Body<'_>, default: f64, least: f64) -> EsResult<f64> {
     body.take("execution_hint");
     let compression = body.number("compression")?.unwrap_or(default);
-    if compression < 0.0 {
+    if compression < least {
         return Err(EsError::illegal_argument(format!(
             "[compression] must be greater than or equal to 0. Found [{compression:?}]"
         )));
@@ -118,10 +133,10 @@ fn digest_options(body: &mut Body<'_>) -> EsResult<f64> {
     let place = body.place();
     body.refuse_unsupported("hdr")?;
     match body.take("tdigest") {
-        None => compression(body, COMPRESSION),
+        None => compression(body, COMPRESSION, 0.0),
         Some(value) => {
             let mut inner = Body::inner(place, "tdigest", value)?;
-            let compression = compression(&mut inner, COMPRESSION)?;
+            let compression = compression(&mut inner, COMPRESSION, 0.0)?;
             inner.end()?;
             Ok(compression)
         }

@@ -95,20 +95,21 @@ pub(super) fn unknown(kind: &str, name: &str) -> EsError {
     if UNSUPPORTED.contains(&kind) {
         return EsError::unsupported(format!("the aggregation type [{kind}] (of the aggregation [{name}])"));
     }
-    let mut near: Vec<(f64, &str)> = SUPPORTED
-        .iter()
-        .chain(&UNSUPPORTED)
-        .map(|known| (similarity(kind, known), *known))
-        .filter(|(similarity, _)| *similarity > 0.5)
-        .collect();
+    let guess = did_you_mean(kind, SUPPORTED.iter().chain(&UNSUPPORTED).copied());
+    EsError::parsing(format!("Unknown aggregation type [{kind}]{guess}"))
+}
+
+/// The names that one may have meant, as a question; empty where there are none.
+pub(super) fn did_you_mean<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = known.map(|known| (similarity(written, known), known));
+    let mut near: Vec<(f64, &str)> = near.filter(|(similarity, _)| *similarity > 0.5).collect();
     near.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(right.1)));
     let names: Vec<&str> = near.into_iter().map(|(_, known)| known).collect();
-    let guess = match names.as_slice() {
+    match names.as_slice() {
         [] => String::new(),
         [only] => format!(" did you mean [{only}]?"),
         several => format!(" did you mean any of [{}]?", several.join(", ")),
-    };
-    EsError::parsing(format!("Unknown aggregation type [{kind}]{guess}"))
+    }
 }
 
 /// 1 minus the edits per letter of the longer text.

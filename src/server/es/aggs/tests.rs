@@ -339,7 +339,7 @@ fn what_is_wrong_is_said_in_elasticsearchs_words() {
         (
             json!({"a": {"terms": {"field": "n", "sise": 3}}}),
             "x_content_parse_exception",
-            "[terms] unknown field [sise] in the aggregation [a]",
+            "[terms] unknown field [sise] did you mean [size]?",
         ),
         (
             json!({"a": {"terms": {"field": "n", "size": 0}}}),

@@ -10,6 +10,7 @@ use crate::retrieve::collect::{CollectRequest, MatchingDocuments, Slice, TrackTo
 use crate::retrieve::query::{BoolQuery, Query};
 use crate::server::es::documents::write_error;
 use crate::server::es::query_dsl::{self, QueryContext};
+use crate::server::es::search::body::{DEFAULT_MAX_SLICES, check_slices};
 use crate::server::es::{EsError, EsResponse, EsResult};
 use crate::server::state::AppState;
 use crate::store::catalog::{IndexHandle, Resolved};
@@ -136,6 +137,7 @@ pub(super) fn find(
     let mut context = QueryContext::new(target.index.name(), searcher.table(), &definition, now, &get);
     context.limits.max_clause_count = app.limits.max_clause_count;
     context.limits.max_terms_count = app.limits.max_terms_count;
+    context.limits = context.limits.of_index(&definition.settings);
     let parse = |query: &Value| query_dsl::parse(query, &context);
     let mut query = match query {
         Some(query) => parse(query)?,
@@ -144,6 +146,10 @@ pub(super) fn find(
     if let Some(filters) = &target.filters {
         let should = filters.iter().map(parse).collect::<EsResult<Vec<Query>>>()?;
         query = query.filtered(vec![Query::Bool(BoolQuery { should, ..BoolQuery::default() })]);
+    }
+    if let Some(slice) = slice {
+        let most = definition.settings.other("max_slices_per_scroll").and_then(|text| text.parse().ok());
+        check_slices(slice, most.unwrap_or(DEFAULT_MAX_SLICES))?;
     }
     let mut request = CollectRequest::top(&query, 0);
     request.keep_matching = true;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::document::DocumentId;
 use crate::index::lexical::FieldTable;
-use crate::schema::IndexDefinition;
+use crate::schema::{IndexDefinition, Settings};
 use crate::server::es::error::{EsError, EsResult};
 
 /// How large a query may be.
@@ -25,6 +25,19 @@ pub struct QueryLimits {
 impl Default for QueryLimits {
     fn default() -> Self {
         Self { max_clause_count: 4096, max_nested_depth: 30, max_terms_count: 65_536, max_regex_length: 1000 }
+    }
+}
+
+impl QueryLimits {
+    /// The limits of one index, whose settings may change some.
+    #[must_use]
+    pub fn of_index(self, settings: &Settings) -> Self {
+        let of = |name, limit| settings.other(name).and_then(|text| text.parse().ok()).unwrap_or(limit);
+        Self {
+            max_terms_count: of("max_terms_count", self.max_terms_count),
+            max_regex_length: of("max_regex_length", self.max_regex_length),
+            ..self
+        }
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) fn multi_match(body: &Value, context: &QueryContext<'_>) -> EsResult<
         return Err(EsError::parsing(format!("Fuzziness not allowed for type [{}]", kind.name())));
     }
     if options.slop != 0 && kind == MultiMatchType::BoolPrefix {
-        return Err(EsError::parsing(format!("Slop not allowed for type [{}]", kind.name())));
+        return Err(EsError::parsing(format!("[slop] not allowed for type [{}]", kind.name())));
     }
     let fields = if fields.is_empty() {
         let (fields, is_everything) = context.default_fields(query)?;

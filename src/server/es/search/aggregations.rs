@@ -71,8 +71,12 @@ fn print_hit(
     let fetcher = Fetcher::new(&search, target, query)?;
     let locator = DocLocator(DocAddress::new(hit.segment_ord, hit.doc_id));
     let found = CollectedHit { locator, score: hit.score, sort: Vec::new(), group: None };
-    let printed = fetcher.hits(&[&found], &ResolvedSort { keys: Vec::new(), formats: Vec::new() })?;
-    match printed.into_iter().next().map(Hit::into_value).transpose()? {
+    let sort = ResolvedSort { keys: Vec::new(), formats: Vec::new() };
+    let printed = match target.searcher.nested_place(locator)? {
+        Some(place) => Some(fetcher.nested(&found, &place, &fetcher.source_of(place.root)?, &sort)?),
+        None => fetcher.hits(&[&found], &sort)?.into_iter().next().map(Hit::into_value).transpose()?,
+    };
+    match printed {
         Some(Value::Object(printed)) => Ok(printed),
         _ => Ok(Map::from_iter([("_index".to_string(), json!(target.index))])),
     }

@@ -57,6 +57,16 @@ pub struct SearchBody {
     pub(super) bifocal: Option<Value>,
 }
 
+/// The most slices of an index that says nothing (`index.max_slices_per_scroll`).
+pub(in crate::server::es) const DEFAULT_MAX_SLICES: usize = 1024;
+
+/// What the indices of a search allow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    pub(super) max_rescore_window: usize,
+    pub(super) max_slices: usize,
+}
+
 /// A point in time.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PitRef {
@@ -94,8 +104,8 @@ impl SearchBody {
         match name {
             "query" if is_object => self.query = Some(value.clone()),
             "post_filter" if is_object => self.post_filter = Some(value.clone()),
-            "from" if is_scalar => self.from = Some(json::size("search", name, value)?),
-            "size" if is_scalar => self.size = Some(json::size("search", name, value)?),
+            "from" if is_scalar => self.from = Some(json::int_size("search", name, value)?),
+            "size" if is_scalar => self.size = Some(json::int_size("search", name, value)?),
             "sort" if !value.is_null() => self.sort = SortSpec::parse_all(value)?,
             "search_after" if is_list => self.search_after = value.as_array().cloned(),
             "pit" if is_object => self.pit = Some(PitRef::parse(value)?),
@@ -191,7 +201,7 @@ impl SearchBody {
     ///
     /// # Errors
     /// `illegal_argument_exception`.
-    pub(super) fn check(&self, max_result_window: usize, is_scroll: bool) -> EsResult<()> {
+    pub(super) fn check(&self, limits: BodyLimits, is_scroll: bool) -> EsResult<()> {
         let from = self.from();
         let invalid = |text: String| Err(EsError::illegal_argument(text));
         if self.search_after.is_some() && from > 0 {
@@ -203,7 +213,9 @@ impl SearchBody {
         if self.collapse.is_some() && !self.rescore.is_empty() {
             return invalid("cannot use `collapse` in conjunction with `rescore`".to_string());
         }
-        if self.collapse.is_some() && self.search_after.is_some() && self.sort.len() > 1 {
+        if let (Some(collapse), Some(_)) = (&self.collapse, &self.search_after)
+            && !matches!(self.sort.as_slice(), [only] if only.field == collapse.field)
+        {
             return invalid(
                 "Cannot use [collapse] in conjunction with [search_after] unless the search is sorted on the same field. Multiple sort fields are not allowed.".to_string(),
             );
@@ -211,9 +223,13 @@ impl SearchBody {
         if self.slice.is_some() && !is_scroll && self.pit.is_none() {
             return invalid("[slice] can only be used with [scroll] or [point-in-time] requests".to_string());
         }
-        if let Some(rescore) = self.rescore.iter().find(|rescore| rescore.window_size > max_result_window) {
+        if let Some(slice) = self.slice {
+            check_slices(slice, limits.max_slices)?;
+        }
+        let max_window = limits.max_rescore_window;
+        if let Some(rescore) = self.rescore.iter().find(|rescore| rescore.window_size > max_window) {
             return invalid(format!(
-                "Rescore window [{}] is too large. It must be less than [{max_result_window}]. This prevents allocating massive heaps for storing the results to be rescored. This limit can be set by changing the [index.max_rescore_window] index level setting.",
+                "Rescore window [{}] is too large. It must be less than [{max_window}]. This prevents allocating massive heaps for storing the results to be rescored. This limit can be set by changing the [index.max_rescore_window] index level setting.",
                 rescore.window_size
             ));
         }
@@ -301,12 +317,21 @@ pub(in crate::server::es) fn parse_slice(value: &Value) -> EsResult<Slice> {
     if id >= max {
         return Err(EsError::illegal_argument("max must be greater than id"));
     }
-    if max > 1024 {
-        return Err(EsError::illegal_argument(format!(
-            "The number of slices [{max}] is too large. It must be less than [1024]. This limit can be set by changing the [index.max_slices_per_scroll] index level setting."
-        )));
-    }
     Ok(Slice { id, max })
+}
+
+/// Refuses more slices than an index allows.
+///
+/// # Errors
+/// `illegal_argument_exception`.
+pub(in crate::server::es) fn check_slices(slice: Slice, most: usize) -> EsResult<()> {
+    if slice.max as usize <= most {
+        return Ok(());
+    }
+    Err(EsError::illegal_argument(format!(
+        "The number of slices [{}] is too large. It must be less than [{most}]. This limit can be set by changing the [index.max_slices_per_scroll] index level setting.",
+        slice.max
+    )))
 }
 
 fn indices_boost(value: &Value) -> EsResult<Vec<(String, f32)>> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::aggregations;
-use super::body::SearchBody;
+use super::body::{BodyLimits, DEFAULT_MAX_SLICES, SearchBody};
 use super::contexts::{Context, Contexts, Scroll};
 use super::embedding::{Embedded, with_embedded};
 use super::failures::{self, Failure};
@@ -46,6 +46,9 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
         return Err(EsError::unsupported("[profile] of a search"));
     }
     let search = with_default_timeout(search, app);
+    for (boosted, _) in &search.indices_boost {
+        app.catalog.resolve(boosted, resolve)?;
+    }
     let mut response = if let Some(pit) = &search.pit {
         let contexts = app.slot::<Contexts>();
         let Context::Pit(frozen) = contexts.get(&pit.id, pit.keep_alive, &app.limits)? else {
@@ -97,9 +100,14 @@ pub(super) fn search(app: &Arc<AppState>, request: SearchRequest) -> EsResult<Se
 fn check(app: &AppState, search: &SearchBody, targets: &[Target], is_scroll: bool) -> EsResult<()> {
     if targets.is_empty() {
         search.query.iter().chain(&search.post_filter).try_for_each(|query| targets::check_query(app, query))?;
+        search.aggs.iter().try_for_each(|aggs| targets::check_aggs(app, aggs))?;
     }
-    let window = targets::result_window(targets, &app.limits);
-    search.check(window, is_scroll)?;
+    let window = targets::least_limit(targets, "max_result_window", app.limits.max_result_window);
+    let limits = BodyLimits {
+        max_rescore_window: targets::least_limit(targets, "max_rescore_window", window),
+        max_slices: targets::least_limit(targets, "max_slices_per_scroll", DEFAULT_MAX_SLICES),
+    };
+    search.check(limits, is_scroll)?;
     search.check_window(window, is_scroll).map_err(|error| {
         let failure = |target: &Target| Failure { index: target.index.clone(), error: error.clone() };
         let failures: Vec<Failure> = targets.iter().map(failure).collect();
@@ -193,6 +201,7 @@ fn hide_tiebreaker(
 fn options_of(search: &SearchBody, params: &SearchParams) -> RunOptions {
     RunOptions {
         all_or_nothing: params.all_or_nothing,
+        total_as_int: params.total_as_int,
         time_limit: query_phase::time_limit(search),
         ..RunOptions::default()
     }
@@ -248,7 +257,9 @@ fn finish(
     if params.total_as_int {
         response.total_as_number();
     }
-    debug_assert!(response.total.as_ref().is_none_or(|total| total.is_number() || *total == fetch::total(phase.total)));
+    debug_assert!(
+        response.total.as_ref().is_none_or(|total| total.is_number() || *total == fetch::total(phase.total, false))
+    );
     Ok(response)
 }
 
@@ -280,6 +291,9 @@ fn check_together(search: &SearchBody, params: &SearchParams, indices: &[String]
         }
         if !search.rescore.is_empty() {
             faults.push("using [rescore] is not allowed in a scroll context");
+        }
+        if params.request_cache {
+            faults.push("[request_cache] cannot be used in a scroll context");
         }
         if search.collapse.is_some() {
             faults.push("cannot use `collapse` in a scroll context");

@@ -54,8 +54,11 @@ impl Hit {
     }
 }
 
-/// A total, printed.
-pub(super) fn total(total: Total) -> Value {
+/// A total, printed: as a number, or with how exact it is.
+pub(super) fn total(total: Total, as_int: bool) -> Value {
+    if as_int {
+        return value!(total.value);
+    }
     value!({"value": total.value, "relation": if total.at_least { "gte" } else { "eq" }})
 }
 
@@ -65,6 +68,7 @@ pub(super) struct Fetcher<'a> {
     target: &'a Target,
     query: &'a Query,
     rescorers: &'a [Rescorer],
+    total_as_int: bool,
     shows_ids: bool,
     source: SourceFilter,
     highlighter: Option<Highlighter<'a>>,
@@ -85,11 +89,14 @@ impl<'a> Fetcher<'a> {
             (None, Some(StoredFields::Named(names))) if names.iter().any(|name| name == "_source") => SourceFilter::All,
             (None, Some(_)) => SourceFilter::None,
         };
+        let mut columns = fields::resolve_columns(&search.docvalue_fields, target)?;
+        columns.extend(fields::counted_columns(&search.fields, target)?);
         Ok(Self {
             search,
             target,
             query,
             rescorers: &[],
+            total_as_int: false,
             shows_ids: search.stored_fields != Some(StoredFields::None),
             source,
             highlighter: search
@@ -97,7 +104,7 @@ impl<'a> Fetcher<'a> {
                 .as_ref()
                 .map(|highlight| Highlighter::new(highlight, target, query))
                 .transpose()?,
-            columns: fields::resolve_columns(&search.docvalue_fields, target)?,
+            columns,
             nested: inner_hits::read_nested(query)?,
             meta: MetaColumns::new(&target.searcher),
         })
@@ -107,6 +114,13 @@ impl<'a> Fetcher<'a> {
     #[must_use]
     pub(super) fn with_rescorers(mut self, rescorers: &'a [Rescorer]) -> Self {
         self.rescorers = rescorers;
+        self
+    }
+
+    /// Prints the totals of inner hits as numbers.
+    #[must_use]
+    pub(super) fn with_total_as_int(mut self, total_as_int: bool) -> Self {
+        self.total_as_int = total_as_int;
         self
     }
 
@@ -161,9 +175,9 @@ impl<'a> Fetcher<'a> {
         };
         let mut tail = Map::new();
         if let Some(object) = &object {
-            self.add_from_source(found, object, &mut tail)?;
+            self.add_from_source(found, found.locator, object, &mut tail)?;
         } else {
-            self.add_fields(found, &Map::new(), &mut tail)?;
+            self.add_fields(found, found.locator, &Map::new(), &mut tail)?;
         }
         if !sort.keys.is_empty() && !found.sort.is_empty() {
             tail.insert("sort".to_string(), Value::Array(sort.print(&found.sort, self.target)));
@@ -172,7 +186,7 @@ impl<'a> Fetcher<'a> {
             tail.insert("_explanation".to_string(), self.explanation(found)?);
         }
         if let (false, Some(object)) = (self.nested.is_empty(), &object) {
-            let inner = inner_hits::of_nested(self.target, &self.nested, found, object)?;
+            let inner = inner_hits::of_nested(self.target, &self.nested, found, object, self.total_as_int)?;
             tail.insert("inner_hits".to_string(), Value::Object(inner));
         }
         let source = match (&self.source, text, object) {
@@ -201,6 +215,14 @@ impl<'a> Fetcher<'a> {
         Ok(Value::Object(shown))
     }
 
+    /// The source of a document.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn source_of(&self, locator: DocLocator) -> EsResult<Map<String, Value>> {
+        serde_json::from_str(&self.target.searcher.source_text_of(locator)?).map_err(damaged)
+    }
+
     /// A nested object as a hit.
     ///
     /// * `root`: the source of the document that it is of.
@@ -225,7 +247,7 @@ impl<'a> Fetcher<'a> {
         // Fields are named from the document down, so the object is put where it stands.
         let placed = place.wrapped(object);
         let mut tail = Map::new();
-        self.add_from_source(found, &placed, &mut tail)?;
+        self.add_from_source(found, place.root, &placed, &mut tail)?;
         if !sort.keys.is_empty() && !found.sort.is_empty() {
             tail.insert("sort".to_string(), Value::Array(sort.print(&found.sort, self.target)));
         }
@@ -260,13 +282,16 @@ impl<'a> Fetcher<'a> {
     }
 
     /// What comes from the source: fields and highlights.
+    ///
+    /// * `root`: the document that the hit is of, which may be itself.
     fn add_from_source(
         &self,
         found: &CollectedHit,
+        root: DocLocator,
         source: &Map<String, Value>,
         tail: &mut Map<String, Value>,
     ) -> EsResult<()> {
-        self.add_fields(found, source, tail)?;
+        self.add_fields(found, root, source, tail)?;
         if let Some(highlighter) = &self.highlighter {
             let highlights = highlighter.highlights(source, found.locator)?;
             if !highlights.is_empty() {
@@ -279,6 +304,7 @@ impl<'a> Fetcher<'a> {
     fn add_fields(
         &self,
         found: &CollectedHit,
+        root: DocLocator,
         source: &Map<String, Value>,
         tail: &mut Map<String, Value>,
     ) -> EsResult<()> {
@@ -286,7 +312,7 @@ impl<'a> Fetcher<'a> {
         if !self.search.fields.is_empty() {
             values = fields::from_source(&self.search.fields, self.target, source)?;
         }
-        fields::from_columns(&self.columns, self.target, found.locator, &mut values)?;
+        fields::from_columns(&self.columns, self.target, found.locator, root, &mut values)?;
         if let (Some(collapse), Some(group)) = (&self.search.collapse, &found.group) {
             let printed = super::collapse::print_group_value(group, &collapse.field, self.target);
             if !printed.is_null() {
@@ -306,7 +332,10 @@ impl<'a> Fetcher<'a> {
             None => (value!({"value": 0.0, "description": "no matching term", "details": []}), 0.0),
         };
         for rescorer in self.rescorers {
-            let second = self.target.searcher.explain(&rescorer.query, found.locator)?;
+            let second = match rescorer.has_rescored(found.locator) {
+                true => self.target.searcher.explain(&rescorer.query, found.locator)?,
+                false => None,
+            };
             let second = second.map(|second| (print_explanation(&second), as_score(second.value)));
             (printed, score) = rescorer.explain(printed, score, second);
         }

@@ -230,13 +230,8 @@ fn print_source_value(field: &IndexField, format: Option<&str>, value: &Value, t
             Value::Bool(flag) => Some(Value::String(flag.to_string())),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         },
-        // The count, where there is a column of it.
-        FieldKind::TokenCount { counts_holes, options, .. } => {
-            let analyzer = field.analyzer.as_ref().filter(|_| options.fast)?;
-            let mut num_tokens = 0_i64;
-            let num_positions = analyzer.for_each_token(value.as_str()?, |_, _, _, _| num_tokens += 1);
-            Some(Value::from(if *counts_holes { i64::from(num_positions) } else { num_tokens }))
-        }
+        // Numbers of words come from their column ([`counted_columns`]).
+        FieldKind::TokenCount { .. } => None,
         FieldKind::Flattened(_) | FieldKind::RankFeatures { .. } | FieldKind::Binary | FieldKind::DenseVector(_) => {
             Some(value.clone())
         }
@@ -253,7 +248,7 @@ fn kept_number(kind: &FieldKind, number: f64) -> f64 {
 
 /// The fields of `docvalue_fields`, found in one index.
 pub(super) fn resolve_columns(specs: &[FieldSpec], target: &Target) -> EsResult<Vec<(ValueField, Option<String>)>> {
-    let mut found = Vec::new();
+    let (mut found, mut num_mapped) = (Vec::new(), 0);
     for spec in specs {
         let names: Vec<String> = if spec.field.contains('*') {
             let pattern = Pattern::new(&spec.field);
@@ -263,6 +258,8 @@ pub(super) fn resolve_columns(specs: &[FieldSpec], target: &Target) -> EsResult<
             vec![spec.field.clone()]
         };
         let is_pattern = spec.field.contains('*');
+        num_mapped += names.iter().filter(|name| target.field(name).is_some()).count();
+        check_number(num_mapped, target)?;
         for name in names {
             let field = match ValueField::resolve(&target.searcher, &name, &target.index) {
                 Ok(Some(field)) => field,
@@ -274,11 +271,7 @@ pub(super) fn resolve_columns(specs: &[FieldSpec], target: &Target) -> EsResult<
             if let Some(format) = &spec.format {
                 match field.kind {
                     ValueKind::Date => drop(values::date_formats(&name, Some(format), target)?),
-                    ValueKind::Long | ValueKind::UnsignedLong | ValueKind::Double => {
-                        return Err(EsError::unsupported(format!(
-                            "the format [{format}] of the number field [{name}]"
-                        )));
-                    }
+                    ValueKind::Long | ValueKind::UnsignedLong | ValueKind::Double => {}
                     ValueKind::Boolean | ValueKind::Ip | ValueKind::Keyword | ValueKind::Id | ValueKind::IndexName => {
                         return Err(EsError::illegal_argument(format!(
                             "Field [{name}] of type [{}] does not support custom formats",
@@ -293,6 +286,34 @@ pub(super) fn resolve_columns(specs: &[FieldSpec], target: &Target) -> EsResult<
     Ok(found)
 }
 
+/// The columns of the fields that `fields` names and whose values are not those of the source: numbers of words.
+///
+/// # Errors
+/// As [`resolve_columns`].
+pub(super) fn counted_columns(specs: &[FieldSpec], target: &Target) -> EsResult<Vec<(ValueField, Option<String>)>> {
+    let mut found = Vec::new();
+    for (field, _) in choose(specs, target)? {
+        if !matches!(field.definition.kind, FieldKind::TokenCount { .. }) || field.definition.nested.is_some() {
+            continue;
+        }
+        // Without a column there are no values, as in Elasticsearch.
+        if let Ok(Some(column)) = ValueField::resolve(&target.searcher, &field.definition.path, &target.index) {
+            found.push((column, None));
+        }
+    }
+    Ok(found)
+}
+
+fn check_number(num_fields: usize, target: &Target) -> EsResult<()> {
+    let most = target.limit("max_docvalue_fields_search", 100);
+    if num_fields <= most {
+        return Ok(());
+    }
+    Err(EsError::illegal_argument(format!(
+        "Trying to retrieve too many docvalue_fields. Must be less than or equal to: [{most}] but was [{num_fields}]. This limit can be set by changing the [index.max_docvalue_fields_search] index level setting."
+    )))
+}
+
 /// The values of one document in the columns that `docvalue_fields` named.
 ///
 /// # Errors
@@ -301,11 +322,14 @@ pub(super) fn from_columns(
     columns: &[(ValueField, Option<String>)],
     target: &Target,
     locator: DocLocator,
+    root: DocLocator,
     found: &mut Map<String, Value>,
 ) -> EsResult<()> {
     for (field, format) in columns {
         let mut printed = Vec::new();
-        for value in target.searcher.values_of(field, locator)? {
+        // A nested object has the numbers of the document that it is of.
+        let of = if matches!(field.name.as_str(), "_seq_no" | "_version") { root } else { locator };
+        for value in target.searcher.values_of(field, of)? {
             printed.push(values::print_doc_value(&value, field.kind, &field.name, format.as_deref(), target));
         }
         if !printed.is_empty() {

@@ -95,6 +95,7 @@ pub(super) fn of_nested(
     nested: &[(&NestedQuery, InnerHitsSpec)],
     hit: &CollectedHit,
     source: &Map<String, Value>,
+    total_as_int: bool,
 ) -> EsResult<Map<String, Value>> {
     let mut printed = Map::new();
     for (query, spec) in nested {
@@ -115,7 +116,10 @@ pub(super) fn of_nested(
             hits.push(fetcher.nested(&child.hit, &child.place, source, &sort)?);
         }
         let max_score = max_score.map_or(Value::Null, json::score);
-        printed.insert(name, value!({"hits": {"total": fetch::total(total), "max_score": max_score, "hits": hits}}));
+        printed.insert(
+            name,
+            value!({"hits": {"total": fetch::total(total, total_as_int), "max_score": max_score, "hits": hits}}),
+        );
     }
     Ok(printed)
 }
@@ -139,7 +143,7 @@ pub(super) fn read_nested(query: &Query) -> EsResult<Vec<(&NestedQuery, InnerHit
 }
 
 /// The inner hits of a group, printed.
-pub(super) fn print_group(hits: Vec<Value>, total: Total, ranked: &[Ranked]) -> Value {
+pub(super) fn print_group(hits: Vec<Value>, total: &Value, ranked: &[Ranked]) -> Value {
     let max_score = ranked.iter().filter_map(|found| found.hit.score).max_by(f32::total_cmp);
-    value!({"hits": {"total": fetch::total(total), "max_score": max_score.map_or(Value::Null, json::score), "hits": hits}})
+    value!({"hits": {"total": total, "max_score": max_score.map_or(Value::Null, json::score), "hits": hits}})
 }

@@ -75,6 +75,18 @@ pub(super) fn size(part: &str, name: &str, value: &Value) -> EsResult<usize> {
         .map_err(|_| EsError::illegal_argument(format!("[{name}] parameter cannot be negative, found [{number}]")))
 }
 
+/// A whole number from 0 that Java's `int` holds.
+pub(super) fn int_size(part: &str, name: &str, value: &Value) -> EsResult<usize> {
+    match integer(part, name, value)? {
+        number if i32::try_from(number).is_err() => Err(EsError::new(
+            400,
+            "input_coercion_exception",
+            format!("Numeric value ({number}) out of range of int ({} - {})", i32::MIN, i32::MAX),
+        )),
+        _ => size(part, name, value),
+    }
+}
+
 /// A finite number, which may come as text.
 pub(super) fn float(part: &str, name: &str, value: &Value) -> EsResult<f32> {
     let number = match value {

@@ -125,7 +125,12 @@ fn read(
         let Some(body) = lines.next().filter(|body| !body.is_empty()) else {
             return Err(invalid("the last search of the msearch request has no body"));
         };
-        requests.push(one(index, &header, body, common, resolve));
+        let mut request = one(index, &header, body, common, resolve);
+        // As in Elasticsearch, this is a fault of the whole request.
+        if let Ok(request) = &mut request {
+            request.params.check_total(&mut request.search)?;
+        }
+        requests.push(request);
     }
     if requests.is_empty() {
         return Err(execute::validation(&["no requests added"]));
@@ -185,7 +190,6 @@ fn one(
     let mut body = object(body)?;
     super::hybrid::unfold(&mut body)?;
     request.search = SearchBody::parse(&body)?;
-    request.params.check_total(&mut request.search)?;
     Ok(request)
 }
 

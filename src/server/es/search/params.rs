@@ -23,20 +23,14 @@ pub(super) struct SearchParams {
     pub(super) all_or_nothing: bool,
     /// Statistics of terms are gathered over all indices first.
     pub(super) global_statistics: bool,
+    /// The answer is to be cached, which nothing does; a scroll may not ask for it.
+    pub(super) request_cache: bool,
     /// Hits say how they came about.
     pub(super) provenance: bool,
 }
 
 /// Parameters that change nothing with one shard an index on one node.
-const ACCEPTED: [&str; 7] = [
-    "preference",
-    "routing",
-    "request_cache",
-    "batched_reduce_size",
-    "pre_filter_shard_size",
-    "max_concurrent_shard_requests",
-    "ccs_minimize_roundtrips",
-];
+const ACCEPTED: [&str; 3] = ["preference", "routing", "ccs_minimize_roundtrips"];
 
 impl SearchParams {
     /// Reads the parameters of `_search` and puts those that a body may have over the body.
@@ -45,6 +39,7 @@ impl SearchParams {
     /// `illegal_argument_exception` for values out of range.
     pub(super) fn read(params: &Params, search: &mut SearchBody) -> EsResult<Self> {
         params.accept(&ACCEPTED);
+        check_shard_params(params)?;
         if let Some(query) = query_of(params)? {
             search.query = Some(query);
         }
@@ -110,6 +105,7 @@ impl SearchParams {
             total_as_int: params.bool_or("rest_total_hits_as_int", false)?,
             all_or_nothing: !params.bool_or("allow_partial_search_results", true)?,
             global_statistics: false,
+            request_cache: params.bool_or("request_cache", false)?,
             provenance: params.bool_or("provenance", false)?,
         };
         read.global_statistics = search_type(params)?;
@@ -138,6 +134,20 @@ impl SearchParams {
         }
         Ok(())
     }
+}
+
+/// Numbers that change nothing with one shard an index on one node, but have a least value all the same.
+fn check_shard_params(params: &Params) -> EsResult<()> {
+    for (name, in_words, least) in [
+        ("batched_reduce_size", "batchedReduceSize", 2),
+        ("pre_filter_shard_size", "preFilterShardSize", 1),
+        ("max_concurrent_shard_requests", "maxConcurrentShardRequests", 1),
+    ] {
+        if params.number::<i32>(name)?.is_some_and(|number| number < least) {
+            return Err(EsError::illegal_argument(format!("{in_words} must be >= {least}")));
+        }
+    }
+    Ok(())
 }
 
 /// Whether `search_type` asks for statistics over all indices.
@@ -192,7 +202,7 @@ mod tests {
     fn parameters_stand_for_the_body() {
         let (search, params) = read(
             "q=blue+fox&df=title&default_operator=AND&from=5&size=3&sort=year:desc,_score&_source_includes=a,b&track_total_hits=7\
-             &explain&version=true&timeout=2s&terminate_after=9&typed_keys=true&preference=_local&request_cache=true&scroll=1m",
+             &explain&version=true&timeout=2s&terminate_after=9&typed_keys=true&preference=_local&request_cache=false&scroll=1m",
         )
         .unwrap();
         let query = json!({"query_string": {"query": "blue fox", "default_field": "title", "default_operator": "AND"}});

@@ -81,6 +81,8 @@ pub(super) struct RunOptions {
     pub(super) all_or_nothing: bool,
     /// How hits are counted, in place of the body's way.
     pub(super) track_total: Option<TrackTotal>,
+    /// Totals of inner hits are numbers.
+    pub(super) total_as_int: bool,
     /// One for the whole search ([`time_limit`]).
     pub(super) time_limit: TimeLimit,
 }
@@ -134,7 +136,7 @@ impl Prepared {
     }
 
     fn run(
-        &self,
+        &mut self,
         search: &SearchBody,
         target: &Target,
         options: &RunOptions,
@@ -159,7 +161,7 @@ impl Prepared {
             shard: target.shard,
         };
         let mut collected = collect(&target.searcher, &request)?;
-        for rescorer in &self.rescorers {
+        for rescorer in &mut self.rescorers {
             rescorer.rescore(target, &mut collected.hits)?;
         }
         if !self.rescorers.is_empty() {
@@ -204,7 +206,7 @@ impl QueryPhase {
         for (place, target) in targets.iter().enumerate() {
             let query = queries.next();
             let prepared = Prepared::new(search, target, options, query);
-            let collected = prepared.and_then(|prepared| {
+            let collected = prepared.and_then(|mut prepared| {
                 let collected = prepared.run(search, target, options)?;
                 Ok((prepared, collected))
             });

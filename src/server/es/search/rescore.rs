@@ -1,9 +1,12 @@
 //! `rescore`: the best hits of an index, scored again by another query.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::json;
 use super::target::Target;
+use crate::retrieve::DocLocator;
 use crate::retrieve::collect::{CollectedHit, score_documents};
 use crate::retrieve::query::Query;
 use crate::server::es::error::{EsError, EsResult};
@@ -27,6 +30,8 @@ pub(super) struct Rescorer {
     query_weight: f32,
     rescore_query_weight: f32,
     mode: RescoreMode,
+    /// What lay in the window and was scored again.
+    rescored: HashSet<DocLocator>,
 }
 
 /// How the two scores become one.
@@ -98,6 +103,7 @@ impl RescoreSpec {
             query_weight: self.query_weight,
             rescore_query_weight: self.rescore_query_weight,
             mode: self.mode,
+            rescored: HashSet::new(),
         })
     }
 }
@@ -132,10 +138,11 @@ impl Rescorer {
     ///
     /// # Errors
     /// Those of the query.
-    pub(super) fn rescore(&self, target: &Target, hits: &mut [CollectedHit]) -> EsResult<()> {
+    pub(super) fn rescore(&mut self, target: &Target, hits: &mut [CollectedHit]) -> EsResult<()> {
         let window = self.window_size.min(hits.len());
         let locators: Vec<_> = hits.iter().take(window).map(|hit| hit.locator).collect();
         let scores = score_documents(&target.searcher, &self.query, &locators)?;
+        self.rescored.extend(locators);
         let scores = scores.into_iter().map(Some).chain(std::iter::repeat(None));
         for (hit, second) in hits.iter_mut().zip(scores) {
             hit.score = Some(self.combined(hit.score.unwrap_or_default(), second.flatten()));
@@ -146,6 +153,11 @@ impl Rescorer {
         };
         hits.sort_by(by_score);
         Ok(())
+    }
+
+    /// Whether a hit lay in the window.
+    pub(super) fn has_rescored(&self, locator: DocLocator) -> bool {
+        self.rescored.contains(&locator)
     }
 
     /// A document's score and what the second query gives it, as one; `None` where that does not match.

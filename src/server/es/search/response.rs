@@ -11,7 +11,7 @@ use super::inner_hits::{self, InnerHitsSpec};
 use super::json as read;
 use super::query_phase::{QueryPhase, Ranked, RunOptions};
 use super::target::Target;
-use crate::retrieve::collect::{Total, TrackTotal};
+use crate::retrieve::collect::TrackTotal;
 use crate::retrieve::query::{BoolQuery, Query};
 use crate::server::es::error::EsResult;
 
@@ -108,7 +108,7 @@ impl SearchResponse {
                 page.iter().enumerate().filter(|(_, ranked)| ranked.target == place).map(|(at, _)| at).collect();
             // Even without hits: what cannot be shown is refused all the same.
             let fetched = Fetcher::new(search, target, &prepared.asked).and_then(|fetcher| {
-                let fetcher = fetcher.with_rescorers(&prepared.rescorers);
+                let fetcher = fetcher.with_rescorers(&prepared.rescorers).with_total_as_int(options.total_as_int);
                 let found: Vec<_> = own.iter().filter_map(|at| page.get(*at)).map(|ranked| &ranked.hit).collect();
                 fetcher.hits(&found, &prepared.sort)
             });
@@ -125,7 +125,7 @@ impl SearchResponse {
             }
         }
         let mut hits: Vec<Hit> = hits.into_iter().flatten().collect();
-        expand_groups(search, targets, phase, page, &mut hits, node)?;
+        expand_groups(search, targets, options, phase, page, &mut hits, node)?;
         let track_total = options.track_total.unwrap_or(search.track_total());
         Ok(Self {
             scroll_id: None,
@@ -134,7 +134,7 @@ impl SearchResponse {
             timed_out: phase.timed_out,
             terminated_early: search.terminate_after.map(|_| phase.terminated_early),
             shards: shards(targets.len(), &phase.failures, node),
-            total: (track_total != TrackTotal::No).then(|| fetch::total(phase.total)),
+            total: (track_total != TrackTotal::No).then(|| fetch::total(phase.total, false)),
             max_score: match phase.max_score {
                 Some(score) => read::score(score),
                 // So does Elasticsearch where no index was searched.
@@ -159,6 +159,7 @@ impl SearchResponse {
 fn expand_groups(
     search: &SearchBody,
     targets: &[Target],
+    options: &RunOptions,
     phase: &QueryPhase,
     page: &[Ranked],
     hits: &mut [Hit],
@@ -179,7 +180,7 @@ fn expand_groups(
                 filter.extend(prepared.as_ref().and_then(|prepared| prepared.post_filter.clone()));
                 queries.push(Query::Bool(BoolQuery { must: vec![asked], filter, ..BoolQuery::default() }));
             }
-            let (name, value) = group_hits(search, spec, targets, queries, node)?;
+            let (name, value) = group_hits(search, spec, targets, options.total_as_int, queries, node)?;
             printed.insert(name.unwrap_or_else(|| collapse.field.clone()), value);
         }
         hit.tail.insert("inner_hits".to_string(), Value::Object(printed));
@@ -191,6 +192,7 @@ fn group_hits(
     search: &SearchBody,
     spec: &InnerHitsSpec,
     targets: &[Target],
+    total_as_int: bool,
     queries: Vec<Query>,
     node: &str,
 ) -> EsResult<(Option<String>, Value)> {
@@ -198,10 +200,10 @@ fn group_hits(
     inner.size = Some(spec.search.inner_size());
     inner.min_score = search.min_score;
     inner.track_total = Some(TrackTotal::Exact);
-    let options = RunOptions::default();
+    let options = RunOptions { total_as_int, ..RunOptions::default() };
     let phase = QueryPhase::run(&inner, targets, &options, queries, node)?;
     let response = SearchResponse::of(&inner, targets, &options, &phase, node)?;
     let hits = response.hits.into_iter().map(Hit::into_value).collect::<EsResult<Vec<_>>>()?;
-    let total = Total { value: phase.total.value, at_least: phase.total.at_least };
-    Ok((spec.name.clone(), inner_hits::print_group(hits, total, phase.page(&inner))))
+    let total = fetch::total(phase.total, total_as_int);
+    Ok((spec.name.clone(), inner_hits::print_group(hits, &total, phase.page(&inner))))
 }

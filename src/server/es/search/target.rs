@@ -75,7 +75,7 @@ impl Target {
         let fields = self.searcher.table();
         let mut context = QueryContext::new(&self.index, fields, self.searcher.definition(), self.now_millis, get);
         context.size = self.size;
-        context.limits = self.surroundings.limits;
+        context.limits = self.surroundings.limits.of_index(&self.searcher.definition().settings);
         work(&context)
     }
 
@@ -118,6 +118,11 @@ impl Target {
     /// The mapping's field of this path.
     pub(super) fn field(&self, path: &str) -> Option<&IndexField> {
         self.searcher.field(path)
+    }
+
+    /// A limit that the index's settings may change.
+    pub(super) fn limit(&self, setting: &str, default: usize) -> usize {
+        self.searcher.definition().settings.other(setting).and_then(|text| text.parse().ok()).unwrap_or(default)
     }
 
     /// `query_shard_exception`: a search that cannot be done on this index.

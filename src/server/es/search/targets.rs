@@ -8,11 +8,11 @@ use super::failures;
 use super::target::{Surroundings, Target};
 use crate::index::lexical::FieldTable;
 use crate::schema::IndexDefinition;
+use crate::server::es::aggs::Aggregations;
 use crate::server::es::error::EsResult;
 use crate::server::es::query_dsl::{self, QueryContext, QueryLimits};
 use crate::server::es::request::Params;
 use crate::server::es::targets::read_options;
-use crate::server::limits::Limits;
 use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
 use crate::store::shard::Visibility;
@@ -38,14 +38,11 @@ pub(super) fn at_now(targets: &[Target], size: usize) -> Vec<Target> {
     targets.iter().map(|target| Target { now_millis, size, ..target.clone() }).collect()
 }
 
-/// The least `index.max_result_window` of some indices; the server's own limit for those that set none.
-pub(super) fn result_window(targets: &[Target], limits: &Limits) -> usize {
-    let own = limits.max_result_window;
-    let of = |target: &Target| {
-        let setting = target.searcher.definition().settings.other("max_result_window").map(str::parse);
-        setting.and_then(Result::ok).unwrap_or(own)
-    };
-    targets.iter().map(of).min().unwrap_or(own)
+/// The least value of a setting over some indices.
+///
+/// * `default`: that of indices that set none.
+pub(super) fn least_limit(targets: &[Target], setting: &str, default: usize) -> usize {
+    targets.iter().map(|target| target.limit(setting, default)).min().unwrap_or(default)
 }
 
 /// The indices that some names mean, each with its last refreshed snapshot.
@@ -102,6 +99,20 @@ pub(in crate::server::es) fn check_query(app: &AppState, query: &Value) -> EsRes
     match query_dsl::parse(query, &context) {
         Err(error) if failures::is_request_error(&error) => Err(error),
         // Nothing is mapped, so the rest is no fault of the query.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Reads aggregations that no index is asked for, so that what is wrong with them whatever the mapping is is refused there too.
+///
+/// # Errors
+/// Those of [`Aggregations::parse`], but for those of queries on a mapping.
+pub(super) fn check_aggs(app: &AppState, aggs: &Value) -> EsResult<()> {
+    let (fields, definition) = (FieldTable::default(), IndexDefinition::default());
+    let mut context = QueryContext::new("", &fields, &definition, now_millis(), &|_, _| Ok(None));
+    context.limits = query_limits(app);
+    match Aggregations::parse(aggs, &context) {
+        Err(error) if failures::is_request_error(&error) || error.kind == "illegal_argument_exception" => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -49,6 +49,12 @@ async fn run(State(app): App, index: String, params: Params, body: Body) -> EsRe
             }
             Err(error) => wrong = Some(error.reason),
         }
+        // What is no query at all is no matter of an index.
+        if let (None, Some(query)) = (&wrong, &query)
+            && let Err(error) = targets::check_query(&state, query)
+        {
+            wrong = Some(format!("{}[{}]", java_name(&error.kind), error.reason));
+        }
         if let Some(reason) = wrong {
             let mut answer = value!({"valid": false});
             if explains {
@@ -87,4 +93,13 @@ async fn run(State(app): App, index: String, params: Params, body: Body) -> EsRe
         Ok(EsResponse::json(answer))
     })
     .await
+}
+
+/// The name of Elasticsearch's class that is behind a type of errors: `ParsingException` for `parsing_exception`.
+fn java_name(kind: &str) -> String {
+    let capitalized = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+    };
+    kind.split('_').map(capitalized).collect()
 }

@@ -9,6 +9,7 @@ use crate::index::doc_values::{DocValue, ValueKind};
 use crate::retrieve::collect::SortValue;
 use crate::schema::date::{DateFormats, Missing};
 use crate::schema::flatten::FieldKind;
+use crate::server::es::aggs::format::DecimalPattern;
 use crate::server::es::error::{EsError, EsResult};
 
 /// Elasticsearch's name of a kind of values.
@@ -142,6 +143,17 @@ pub(super) fn print_doc_value(
     format: Option<&str>,
     target: &Target,
 ) -> Value {
+    let number = match value {
+        DocValue::Long(number) => Some(*number as f64),
+        DocValue::Unsigned(number) => Some(*number as f64),
+        DocValue::Double(number) => Some(*number),
+        DocValue::Boolean(_) | DocValue::Ip(_) | DocValue::Text(_) => None,
+    };
+    if let (Some(format), Some(number)) = (format, number)
+        && kind != ValueKind::Date
+    {
+        return Value::String(DecimalPattern::parse(format).print(number));
+    }
     match (value, kind) {
         (DocValue::Long(millis), ValueKind::Date) => print_date(*millis, field, format, target),
         (DocValue::Long(number), _) => Value::from(*number),

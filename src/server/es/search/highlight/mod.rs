@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use self::find::Tokens;
 use self::semantic::Asked;
-use self::spec::{Kind, Options, Style};
+use self::spec::{AnalyzedOffset, Kind, Options, Style};
 use self::wanted::{Scope, Wanted};
 use super::source_filter::Pattern;
 use super::target::Target;
@@ -27,6 +27,7 @@ use crate::index::lexical::{Analyzer, FieldKind};
 use crate::retrieve::DocLocator;
 use crate::retrieve::query::Query;
 use crate::schema::flatten;
+use crate::schema::mapping::IndexOptions;
 use crate::server::es::error::{EsError, EsResult};
 
 pub(super) use self::spec::HighlightSpec;
@@ -47,7 +48,7 @@ pub(super) struct Highlighter<'a> {
 struct HighlightedField<'a> {
     field: &'a IndexField,
     style: Style,
-    max_analyzed_offset: Option<usize>,
+    max_analyzed_offset: Option<AnalyzedOffset>,
     /// What is looked for with each analyzer: one, or one for each of `matched_fields`.
     wanted: Vec<(Option<Analyzer>, Wanted)>,
     /// What is looked for by its meaning.
@@ -160,17 +161,29 @@ impl HighlightedField<'_> {
             return Ok(Vec::new());
         }
         let length: usize = values.iter().map(|value| value.len() + 1).sum::<usize>() - 1;
-        let limit = self.max_analyzed_offset.unwrap_or(MAX_ANALYZED_OFFSET).min(MAX_ANALYZED_OFFSET);
-        if length > MAX_ANALYZED_OFFSET && self.max_analyzed_offset.is_none() {
+        let most = target.limit("highlight.max_analyzed_offset", MAX_ANALYZED_OFFSET);
+        let asked = match self.max_analyzed_offset {
+            None => None,
+            Some(AnalyzedOffset::OfIndex) => Some(most),
+            Some(AnalyzedOffset::Chars(chars)) => Some(chars),
+        };
+        let needs_analysis = !(self.style.kind == Kind::Unified && self.has_offsets());
+        if needs_analysis && length > most && asked.is_none_or(|asked| asked > most) {
             return Err(EsError::illegal_argument(format!(
-                "The length [{length}] of field [{}] in index [{}] exceeds the [index.highlight.max_analyzed_offset] limit [{MAX_ANALYZED_OFFSET}]. To avoid this error, set the query parameter [max_analyzed_offset] to a value less than index setting [{MAX_ANALYZED_OFFSET}] and this will tolerate long field values by truncating them.",
+                "The length [{length}] of field [{}] in index [{}] exceeds the [index.highlight.max_analyzed_offset] limit [{most}]. To avoid this error, set the query parameter [max_analyzed_offset] to a value less than index setting [{most}] and this will tolerate long field values by truncating them.",
                 self.field.definition.path, target.index
             )));
         }
+        let limit = if needs_analysis { asked.unwrap_or(most) } else { usize::MAX };
         Ok(match self.style.kind {
             Kind::Unified | Kind::Semantic => self.unified(&values, limit),
             Kind::Plain => self.plain(&values, limit),
         })
+    }
+
+    /// The index knows the characters of each term, so that Elasticsearch need not analyse the text again.
+    fn has_offsets(&self) -> bool {
+        matches!(&self.field.definition.kind, flatten::FieldKind::Text(text) if text.index_options == IndexOptions::Offsets)
     }
 
     fn unified(&self, values: &[Vec<char>], limit: usize) -> Vec<String> {

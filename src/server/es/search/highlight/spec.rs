@@ -28,9 +28,18 @@ pub(super) struct Options {
     pub(super) highlight_query: Option<Value>,
     boundary: Option<Boundary>,
     simple_fragmenter: Option<bool>,
-    pub(super) max_analyzed_offset: Option<usize>,
+    pub(super) max_analyzed_offset: Option<AnalyzedOffset>,
     escapes_html: Option<bool>,
     pub(super) matched_fields: Vec<String>,
+}
+
+/// How much of a long text is analysed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnalyzedOffset {
+    /// -1: as much as the index's setting allows.
+    OfIndex,
+    /// So many characters.
+    Chars(usize),
 }
 
 /// Which highlighter.
@@ -183,8 +192,8 @@ impl Options {
                 if offset == 0 || offset < -1 {
                     return Err(EsError::illegal_argument("[max_analyzed_offset] must be a positive integer, or -1"));
                 }
-                // -1 stands for the index's own limit.
-                self.max_analyzed_offset = Some(usize::try_from(offset).unwrap_or(super::MAX_ANALYZED_OFFSET));
+                self.max_analyzed_offset =
+                    Some(usize::try_from(offset).map_or(AnalyzedOffset::OfIndex, AnalyzedOffset::Chars));
             }
             // Bounds are those of the root locale, which are English's too.
             "boundary_scanner_locale" => {
