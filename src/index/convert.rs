@@ -474,6 +474,13 @@ fn texts_of(paths: &[String], source: &Map<String, Value>) -> Result<Vec<String>
 
 /// The values at a dotted path, arrays taken apart. A key with dots (`{"a.b": 1}`) is the same as nested objects.
 pub(crate) fn values_at<'a>(source: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
+    let mut found = values_and_nulls_at(source, path);
+    found.retain(|value| !value.is_null());
+    found
+}
+
+/// As [`values_at`], with the nulls that stand in place of values.
+pub(crate) fn values_and_nulls_at<'a>(source: &'a Map<String, Value>, path: &str) -> Vec<&'a Value> {
     let mut found = Vec::new();
     collect(source, path, &mut |value| flatten_arrays(value, &mut found));
     found
@@ -500,8 +507,7 @@ fn collect<'a>(source: &'a Map<String, Value>, path: &str, visit: &mut impl FnMu
 fn flatten_arrays<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| flatten_arrays(value, found)),
-        Value::Null => {}
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => found.push(value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => found.push(value),
     }
 }
 

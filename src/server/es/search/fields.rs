@@ -6,7 +6,7 @@ use super::json;
 use super::source_filter::Pattern;
 use super::target::Target;
 use super::values;
-use crate::index::convert::values_at;
+use crate::index::convert::{values_and_nulls_at, values_at};
 use crate::index::doc_values::{ValueField, ValueKind};
 use crate::index::fields::IndexField;
 use crate::retrieve::DocLocator;
@@ -126,9 +126,9 @@ fn collect_level(
     for (field, format) in chosen.iter().filter(|(field, _)| field.definition.nested.as_deref() == level) {
         let mut printed = Vec::new();
         for path in field.definition.sources.iter().filter_map(|path| relative(path)) {
-            for value in values_at(object, &path) {
-                let value = field.definition.null_value.as_ref().filter(|_| value.is_null()).unwrap_or(value);
-                printed.extend(print_source_value(field, format.as_deref(), value, target));
+            for value in values_and_nulls_at(object, &path) {
+                let value = if value.is_null() { field.definition.null_value.as_ref() } else { Some(value) };
+                printed.extend(value.and_then(|value| print_source_value(field, format.as_deref(), value, target)));
             }
         }
         if !printed.is_empty()
