@@ -20,7 +20,7 @@ pub mod key;
 pub mod merge;
 pub mod order;
 pub mod outcome;
-mod pipeline;
+pub mod pipeline;
 pub mod request;
 pub mod rounding;
 mod significance;

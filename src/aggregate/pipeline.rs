@@ -45,6 +45,13 @@ fn over_siblings(
             "Validation Failed: 1: buckets_path aggregation does not exist for aggregation [{name}]: {path};"
         )));
     };
+    // Buckets may stand inside of aggregations that have one bucket.
+    let (mut agg, mut outcome, mut rest) = (agg, outcome, rest);
+    while let (Outcome::Single(bucket), Some((name, inner))) = (outcome, rest.split_first()) {
+        let found = agg.aggs.iter().zip(&bucket.aggs).find(|(agg, _)| agg.name == *name);
+        let Some((below, result)) = found else { break };
+        (agg, outcome, rest) = (below, result, inner);
+    }
     let Outcome::Buckets(buckets) = outcome else {
         return Err(refuse(format!(
             "Validation Failed: 1: The first aggregation in buckets_path must be a multi-bucket aggregation for aggregation [{name}] \
@@ -142,7 +149,8 @@ pub(super) fn parents(aggs: &[Aggregation], buckets: &mut Vec<Bucket>) -> Result
     Ok(())
 }
 
-fn paths(agg: &Aggregation) -> Vec<&Path> {
+/// The paths to what a pipeline is computed from.
+pub fn paths(agg: &Aggregation) -> Vec<&Path> {
     let AggregationKind::Pipeline(pipeline) = &agg.kind else { return Vec::new() };
     match &pipeline.kind {
         PipelineKind::Siblings { path, .. }

@@ -219,12 +219,24 @@ impl Path {
             if let Some((name, rest)) = last.clone().split_once('[') {
                 property = Some(rest.trim_end_matches(']').trim_matches(['\'', '"']).to_string());
                 *last = name.to_string();
-            } else if let Some((name, rest)) = last.clone().split_once('.') {
+            } else if let Some((name, rest)) = split_property(&last.clone()) {
                 property = Some(rest.to_string());
                 *last = name.to_string();
             }
         }
         Self { names, property }
+    }
+}
+
+/// The name and what follows its last point; numbers and the names of bounds have points of their own.
+fn split_property(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = text.rsplit_once('.')?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match name.rsplit_once('.') {
+        Some((outer, part)) if part == "std_deviation_bounds" || is_number(part) && is_number(rest) => {
+            Some((outer, text.get(outer.len() + 1..)?))
+        }
+        _ => Some((name, rest)),
     }
 }
 

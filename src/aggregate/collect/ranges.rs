@@ -10,6 +10,7 @@ use crate::aggregate::source::{self, NumberReader};
 use crate::error::Result;
 use crate::index::doc_values::block::IpBlock;
 use crate::index::doc_values::{DocValues, ValueKind};
+use crate::schema::flatten::{FieldKind, FloatPrecision};
 
 /// `range` and `date_range`.
 pub(super) struct RangeCollector {
@@ -26,7 +27,16 @@ impl RangeCollector {
     pub(super) fn new(context: &Context<'_>, request: &Range, subs: Subs) -> Result<Self> {
         let aggregation = if request.dates { "date_range" } else { "range" };
         let (reader, values) = NumberReader::new(context, &request.source, aggregation)?;
-        let ranges = request.ranges.clone();
+        let mut ranges = request.ranges.clone();
+        // As in Elasticsearch, ends are as coarse as the values: 0.04 is no less than itself.
+        if let Some(FieldKind::Float { precision, .. }) =
+            context.searcher.field(&request.source.field).map(|field| &field.definition.kind)
+            && matches!(precision, FloatPrecision::Single | FloatPrecision::Half)
+        {
+            for end in ranges.iter_mut().flat_map(|range| [&mut range.from, &mut range.to]) {
+                *end = end.map(|end| precision.round(end));
+            }
+        }
         let ids = BucketIds::new(Some((0, ranges.len())));
         Ok(Self { reader, values, counted: vec![None; ranges.len()], ranges, ids, subs })
     }

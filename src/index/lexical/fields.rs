@@ -267,6 +267,11 @@ impl LexicalField {
         }
     }
 
+    /// Whether its values are dates.
+    pub fn is_date(&self) -> bool {
+        matches!(self.extra.mapping.as_deref().map(|mapping| &mapping.kind), Some(flatten::FieldKind::Date { .. }))
+    }
+
     /// The formats of a date field.
     pub fn date_formats(&self) -> &DateFormats {
         match self.extra.mapping.as_deref().map(|mapping| &mapping.kind) {

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::super::error::{EsError, EsResult};
+use super::super::query_dsl::QueryContext;
+use super::super::search::MAX_INNER_RESULT_WINDOW;
 use super::body::{Body, Place, refuse, text};
 use super::source::term_value;
 use crate::aggregate::AggregationKind;
@@ -23,13 +25,15 @@ const FETCH: [&str; 10] = [
 ];
 
 /// Reads `top_hits`.
-pub(super) fn top_hits(body: &mut Body<'_>) -> EsResult<AggregationKind> {
+pub(super) fn top_hits(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<AggregationKind> {
     let place = body.place();
     let from = body.size("from", 0)?.unwrap_or(0);
     let size = body.size("size", 0)?.unwrap_or(3);
-    if from.saturating_add(size) > 100 {
+    let most = context.definition.settings.other("max_inner_result_window").and_then(|text| text.parse().ok());
+    let most = most.unwrap_or(MAX_INNER_RESULT_WINDOW);
+    if from.saturating_add(size) > most {
         return Err(EsError::illegal_argument(format!(
-            "Top hits result window is too large, the top hits aggregator [{}]'s from + size must be less than or equal to: [100] but \
+            "Top hits result window is too large, the top hits aggregator [{}]'s from + size must be less than or equal to: [{most}] but \
              was [{}]. This limit can be set by changing the [index.max_inner_result_window] index level setting.",
             place.name,
             from.saturating_add(size)

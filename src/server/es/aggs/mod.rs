@@ -63,7 +63,7 @@ impl Aggregations {
     pub fn parse(body: &Value, context: &QueryContext<'_>) -> EsResult<Self> {
         let aggs = parse_all(body, context, 0)?;
         for agg in &aggs {
-            check(agg, None)?;
+            check(agg, None, &aggs)?;
         }
         Ok(Self { aggs })
     }
@@ -200,7 +200,7 @@ fn parse_kind(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<Aggre
         "significant_terms" => terms::significant_terms(body, context),
         "histogram" => histogram::histogram(body),
         "date_histogram" => histogram::date_histogram(body, context),
-        "range" => ranges::range(body),
+        "range" => ranges::range(body, context),
         "date_range" => ranges::date_range(body, context),
         "ip_range" => ranges::ip_range(body),
         "filter" => filters::filter(body, context),
@@ -212,7 +212,7 @@ fn parse_kind(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<Aggre
         "nested" => filters::nested(body, context),
         "reverse_nested" => filters::reverse_nested(body, context),
         "composite" => composite::composite(body, context),
-        "top_hits" => hits::top_hits(body),
+        "top_hits" => hits::top_hits(body, context),
         "top_metrics" => hits::top_metrics(body),
         "avg"
         | "sum"
@@ -243,7 +243,7 @@ fn parse_kind(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<Aggre
 }
 
 /// What is only wrong at its place in the tree: orders by results that are not there, and misplaced aggregations.
-fn check(agg: &Aggregation, parent: Option<&Aggregation>) -> EsResult<()> {
+fn check(agg: &Aggregation, parent: Option<&Aggregation>, siblings: &[Aggregation]) -> EsResult<()> {
     let order: &[BucketOrder] = match &agg.kind {
         AggregationKind::Terms(terms) => &terms.order,
         AggregationKind::MultiTerms(terms) => &terms.order,
@@ -281,8 +281,8 @@ fn check(agg: &Aggregation, parent: Option<&Aggregation>) -> EsResult<()> {
         }
         _ => {}
     }
-    pipeline::check(agg, parent)?;
-    agg.aggs.iter().try_for_each(|sub| check(sub, Some(agg)))
+    pipeline::check(agg, parent, siblings)?;
+    agg.aggs.iter().try_for_each(|sub| check(sub, Some(agg), &agg.aggs))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::error::{EsError, EsResult};
 use super::body::{Body, Place, refuse, text};
 use super::histogram::duration;
+use crate::aggregate::pipeline::paths;
 use crate::aggregate::request::{BucketOrder, GapPolicy, OrderBy, Path, Pipeline, PipelineKind, SiblingFigure};
 use crate::aggregate::rounding::CalendarUnit;
 use crate::aggregate::{Aggregation, AggregationKind};
@@ -141,18 +142,52 @@ fn by(path: &str, descending: bool) -> BucketOrder {
     BucketOrder { by, descending }
 }
 
-/// Refuses a pipeline that stands where it cannot be computed.
-pub(super) fn check(agg: &Aggregation, parent: Option<&Aggregation>) -> EsResult<()> {
+/// Refuses a path that leads to no aggregation.
+///
+/// * `siblings`: the aggregations beside the pipeline.
+fn check_paths(agg: &Aggregation, is_sibling: bool, siblings: &[Aggregation]) -> EsResult<()> {
+    for path in paths(agg) {
+        let mut aggs = siblings;
+        for (depth, name) in path.names.iter().enumerate() {
+            if name.starts_with('_') {
+                break;
+            }
+            match aggs.iter().find(|agg| agg.name == *name) {
+                Some(found) => aggs = &found.aggs,
+                None if !is_sibling => return Err(invalid(&format!("No aggregation found for path [{path}]"))),
+                // The first is looked for with the results.
+                None if depth == 0 => break,
+                None => return Err(invalid(&format!("No aggregation [{name}] found for path [{path}]"))),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn invalid(reason: &str) -> EsError {
+    EsError::new(400, "action_request_validation_exception", format!("Validation Failed: 1: {reason};"))
+}
+
+/// Refuses a pipeline that stands where it cannot be computed, or looks at what is not there.
+///
+/// * `siblings`: the aggregations beside it.
+pub(super) fn check(agg: &Aggregation, parent: Option<&Aggregation>, siblings: &[Aggregation]) -> EsResult<()> {
     let AggregationKind::Pipeline(pipeline) = &agg.kind else { return Ok(()) };
     let needs_order = match &pipeline.kind {
-        PipelineKind::Siblings { .. } => return Ok(()),
+        PipelineKind::Siblings { .. } => return check_paths(agg, true, siblings),
         PipelineKind::BucketSort { .. } => false,
         PipelineKind::Derivative { .. } | PipelineKind::CumulativeSum { .. } => true,
     };
-    let refuse = |reason: String| {
-        Err(EsError::new(400, "action_request_validation_exception", format!("Validation Failed: 1: {reason};")))
-    };
+    let refuse = |reason: String| Err(invalid(&reason));
     let type_name = super::print::type_name(&agg.kind);
+    if let PipelineKind::BucketSort { order, from: 0, size: None, .. } = &pipeline.kind
+        && order.is_empty()
+    {
+        return refuse(format!(
+            "[{}] is configured to perform nothing. Please set either of [sort, size, from] to use bucket_sort",
+            agg.name
+        ));
+    }
     match parent.map(|parent| &parent.kind) {
         None if needs_order => refuse(format!(
             "{type_name} aggregation [{}] must have a histogram, date_histogram or auto_date_histogram as parent but doesn't have a parent",
@@ -167,11 +202,11 @@ pub(super) fn check(agg: &Aggregation, parent: Option<&Aggregation>) -> EsResult
         Some(AggregationKind::DateHistogram(histogram)) if needs_order && histogram.min_doc_count != 0 => {
             refuse(format!("parent histogram of {type_name} aggregation [{}] must have min_doc_count of 0", agg.name))
         }
-        Some(AggregationKind::Histogram(_) | AggregationKind::DateHistogram(_)) => Ok(()),
+        Some(AggregationKind::Histogram(_) | AggregationKind::DateHistogram(_)) => check_paths(agg, false, siblings),
         Some(_) if needs_order => refuse(format!(
             "{type_name} aggregation [{}] must have a histogram, date_histogram or auto_date_histogram as parent",
             agg.name
         )),
-        Some(_) => Ok(()),
+        Some(_) => check_paths(agg, false, siblings),
     }
 }

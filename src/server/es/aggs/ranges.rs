@@ -26,14 +26,20 @@ fn ranges<'a>(body: &mut Body<'a>) -> EsResult<Vec<Body<'a>>> {
 }
 
 /// Reads `range`.
-pub(super) fn range(body: &mut Body<'_>) -> EsResult<AggregationKind> {
+pub(super) fn range(body: &mut Body<'_>, context: &QueryContext<'_>) -> EsResult<AggregationKind> {
     let source = source(body, Formatted::Yes)?;
     let place = body.place();
+    let is_date = context.fields.find(&source.field).is_some_and(|field| field.is_date());
+    let dates = is_date.then(|| Dates::new(&source, context)).transpose()?;
+    let read = |key: &str, value: &Value| match &dates {
+        Some(dates) => Ok(dates.read(place, value, Missing::Least)? as f64),
+        None => number(place, key, value),
+    };
     let mut found = Vec::new();
     for mut range in ranges(body)? {
         let key = range.text("key")?;
-        let from = range.take("from").map(|value| number(place, "from", value)).transpose()?;
-        let to = range.take("to").map(|value| number(place, "to", value)).transpose()?;
+        let from = range.take("from").map(|value| read("from", value)).transpose()?;
+        let to = range.take("to").map(|value| read("to", value)).transpose()?;
         range.end()?;
         found.push(NumberRange { key, from, to });
     }

@@ -210,9 +210,6 @@ impl SearchBody {
         if !self.rescore.is_empty() && self.sort.iter().any(|key| !key.is_score_descending()) {
             return invalid("Cannot use [sort] option in conjunction with [rescore].".to_string());
         }
-        if self.collapse.is_some() && !self.rescore.is_empty() {
-            return invalid("cannot use `collapse` in conjunction with `rescore`".to_string());
-        }
         if let (Some(collapse), Some(_)) = (&self.collapse, &self.search_after)
             && !matches!(self.sort.as_slice(), [only] if only.field == collapse.field)
         {

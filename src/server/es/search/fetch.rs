@@ -89,6 +89,8 @@ impl<'a> Fetcher<'a> {
             (None, Some(StoredFields::Named(names))) if names.iter().any(|name| name == "_source") => SourceFilter::All,
             (None, Some(_)) => SourceFilter::None,
         };
+        let nested = inner_hits::read_nested(query)?;
+        nested.iter().try_for_each(|(_, spec)| spec.check_window(target))?;
         let mut columns = fields::resolve_columns(&search.docvalue_fields, target)?;
         columns.extend(fields::counted_columns(&search.fields, target)?);
         Ok(Self {
@@ -105,7 +107,7 @@ impl<'a> Fetcher<'a> {
                 .map(|highlight| Highlighter::new(highlight, target, query))
                 .transpose()?,
             columns,
-            nested: inner_hits::read_nested(query)?,
+            nested,
             meta: MetaColumns::new(&target.searcher),
         })
     }

@@ -20,8 +20,8 @@ pub(super) struct InnerHitsSpec {
     pub(super) search: SearchBody,
 }
 
-/// Elasticsearch's limit of `from` + `size` here.
-const MAX_INNER_RESULT_WINDOW: usize = 100;
+/// The limit of `from` + `size` of an index that says nothing (`index.max_inner_result_window`).
+pub(in crate::server::es) const MAX_INNER_RESULT_WINDOW: usize = 100;
 
 impl InnerHitsSpec {
     /// # Errors
@@ -52,14 +52,23 @@ impl InnerHitsSpec {
             }
         }
         let search = SearchBody::parse(&rest)?;
-        let window = search.from().saturating_add(search.inner_size());
-        if window > MAX_INNER_RESULT_WINDOW {
-            return Err(EsError::illegal_argument(format!(
-                "Inner result window is too large, the inner hit definition's [{}]'s from + size must be less than or equal to: [{MAX_INNER_RESULT_WINDOW}] but was [{window}]. This limit can be set by changing the [index.max_inner_result_window] index level setting.",
-                name.as_deref().unwrap_or("null")
-            )));
-        }
         Ok(Self { name, search })
+    }
+
+    /// Refuses a page that lies deeper than the index allows.
+    ///
+    /// # Errors
+    /// `illegal_argument_exception`.
+    pub(super) fn check_window(&self, target: &Target) -> EsResult<()> {
+        let most = target.limit("max_inner_result_window", MAX_INNER_RESULT_WINDOW);
+        let window = self.search.from().saturating_add(self.search.inner_size());
+        if window <= most {
+            return Ok(());
+        }
+        Err(EsError::illegal_argument(format!(
+            "Inner result window is too large, the inner hit definition's [{}]'s from + size must be less than or equal to: [{most}] but was [{window}]. This limit can be set by changing the [index.max_inner_result_window] index level setting.",
+            self.name.as_deref().unwrap_or("null")
+        )))
     }
 }
 

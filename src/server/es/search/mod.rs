@@ -39,6 +39,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub(super) use self::inner_hits::MAX_INNER_RESULT_WINDOW;
 pub(super) use self::targets::check_query;
 
 use axum::Router;

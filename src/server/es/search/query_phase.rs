@@ -115,6 +115,8 @@ impl Prepared {
             (None, None) => None,
         };
         let post_filter = search.post_filter.as_ref().map(|filter| target.parse_query(filter)).transpose()?;
+        let groups = search.collapse.iter().flat_map(|collapse| &collapse.inner_hits);
+        groups.into_iter().try_for_each(|spec| spec.check_window(target))?;
         let boost = search.indices_boost.iter().find(|(pattern, _)| target.is_named(pattern)).map(|(_, boost)| *boost);
         let query = match boost {
             Some(boost) => asked.clone().boosted(boost),

@@ -82,9 +82,13 @@ pub(super) fn read(
                 return Ok(SortValue::Int(millis));
             }
             let formats = date_formats(field, format, target)?;
-            let own = formats.parse(&text, None, Missing::Least);
-            let millis = own.or_else(|| DateFormats::default().parse(&text, None, Missing::Least));
-            millis.map(SortValue::Int).ok_or_else(failed)
+            let millis = formats.parse(&text, None, Missing::Least);
+            millis.map(SortValue::Int).ok_or_else(|| {
+                EsError::illegal_argument(format!(
+                    "failed to parse date field [{text}] with format [{}]",
+                    formats.as_str()
+                ))
+            })
         }
         ValueKind::Long => {
             text.parse().map(SortValue::Int).or_else(|_| text.parse().map(SortValue::Float)).map_err(|_| failed())
