@@ -143,8 +143,9 @@ async fn tell_some(
     name: Option<String>,
     params: Params,
 ) -> EsResult<EsResponse> {
-    // Hidden indices have aliases, too.
-    let options = read_options(&params, IndicesOptions { expand_hidden: true, ..IndicesOptions::default() })?;
+    // Hidden and closed indices have aliases, too.
+    let everything = IndicesOptions { expand_closed: true, expand_hidden: true, ..IndicesOptions::default() };
+    let options = read_options(&params, everything)?;
     params.accept(&["local", "master_timeout"]);
     params.finish()?;
     let found = app
@@ -285,6 +286,7 @@ async fn change(
 fn concrete(app: &AppState, expression: &str) -> EsResult<Vec<String>> {
     let options = IndicesOptions {
         allow_no_indices: false,
+        expand_closed: true,
         expand_hidden: true,
         allow_aliases: false,
         ..IndicesOptions::default()

@@ -155,8 +155,7 @@ pub(crate) struct TextSimilarity {
     /// Adds `weight` times the standardised logit to the standardised score, in place of the cross-encoder's order alone
     /// (Bifocal's addition).
     pub(crate) weight: Option<f64>,
-    /// `allow_rerank_failures`: true keeps the order before, whatever fails; false fails the search; unsaid, a model that is not there
-    /// fails it, and one that fails while it reads does not.
+    /// `allow_rerank_failures`: false fails the search; else the order before stands, with a warning.
     pub(crate) allow_failures: Option<bool>,
 }
 

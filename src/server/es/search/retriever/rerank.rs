@@ -28,8 +28,8 @@ const MAX_TEXT_BYTES: usize = 8000;
 /// Scores are relevances, 0 to 1, or sums of standardised scores where `params.weight` is given.
 ///
 /// # Errors
-/// `Corrupt` when a stored document is damaged; 404 for a named model that is unknown. Another that cannot be loaded or fails is a warning
-/// of the ranking, unless `params.allow_failures` is false.
+/// `Corrupt` when a stored document is damaged. A model that is not there, cannot be loaded or fails is a warning of the ranking, unless
+/// `params.allow_failures` is false: then 404 for one that is unknown, else 500.
 pub(crate) fn rerank(
     models: &Models,
     searchers: &[&Searcher],
@@ -51,7 +51,7 @@ pub(crate) fn rerank(
         Ok(model) => model,
         Err(error) => {
             let is_unknown = error.kind() == ErrorKind::NotFound && params.inference_id.is_some();
-            if is_unknown && params.allow_failures != Some(true) {
+            if is_unknown && params.allow_failures == Some(false) {
                 return Err(not_found(&name));
             }
             may_fail(params, &error.to_string())?;

@@ -52,7 +52,7 @@ fn re_ranking_several_searches_keeps_no_keyword_query_waiting() {
     let release = occupy(&server, |pools| &pools.infer);
     let reranked = json!({"retriever": {"text_similarity_reranker": {
         "retriever": {"standard": {"query": {"match": {"t": "river"}}}}, "field": "t", "inference_text": "river",
-        "inference_id": "none", "allow_rerank_failures": true
+        "inference_id": "none"
     }}});
     let lines = format!("{{}}\n{reranked}\n{{}}\n{}\n", json!({"query": {"match": {"t": "river"}}}));
     let slow = begin(&server, "/i/_msearch", lines);
