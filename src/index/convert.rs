@@ -80,6 +80,14 @@ pub(crate) fn prepare(fields: &IndexFields, id: DocumentId, source: &Map<String,
         serde_json::to_string(source).map_err(|error| Error::internal("cannot write a source").with_source(error))?;
     let hash = content_hash(&source_text);
     let walked = fields.tree.walk(&fields.mapped, source)?;
+    let max_nested = fields.max_nested_objects;
+    if walked.drafts.len().saturating_sub(1) > max_nested {
+        let reason = format!(
+            "The number of nested documents has exceeded the allowed limit of [{max_nested}]. This limit can be set by changing the \
+             [index.mapping.nested_objects.limit] index level setting."
+        );
+        return Err(Error::invalid_input(reason.clone()).as_exception("document_parsing_exception", reason));
+    }
     let mut semantic = Vec::new();
     for field_idx in &fields.semantic {
         if let Some(field) = fields.mapped.get(*field_idx) {

@@ -68,6 +68,8 @@ pub(crate) struct IndexFields {
     pub(crate) constants: Vec<usize>,
     /// Those of the settings, and the built-in ones.
     pub(crate) analyzers: Analyzers,
+    /// How many nested objects a document may have (`index.mapping.nested_objects.limit`).
+    pub(crate) max_nested_objects: usize,
     /// `_source.includes` and `_source.excludes`.
     source_filter: Option<SourceMapping>,
     by_path: FxHashMap<String, usize>,
@@ -311,6 +313,7 @@ impl IndexFields {
             field_names: find(FIELD_NAMES_FIELD)?,
             semantic: places_of(&mapped, |kind| matches!(kind, FieldKind::SemanticText(_))),
             constants: places_of(&mapped, |kind| matches!(kind, FieldKind::Keyword { constant: Some(_), .. })),
+            max_nested_objects: definition.settings.max_nested_objects(),
             source_filter: definition.mappings.source.clone(),
             mapped,
             tree,

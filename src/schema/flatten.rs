@@ -305,6 +305,27 @@ impl Field {
 }
 
 impl FieldKind {
+    /// Leaves out what a value cannot be read from, in place of refusing the document.
+    fn ignore_malformed(&mut self) {
+        match self {
+            FieldKind::Integer { options, .. }
+            | FieldKind::Unsigned(options)
+            | FieldKind::Float { options, .. }
+            | FieldKind::Date { options, .. }
+            | FieldKind::Ip(options) => options.ignore_malformed = true,
+            FieldKind::Boolean { ignore_malformed, .. } => *ignore_malformed = true,
+            FieldKind::Text(_)
+            | FieldKind::Keyword { .. }
+            | FieldKind::TokenCount { .. }
+            | FieldKind::Flattened(_)
+            | FieldKind::SemanticText(_)
+            | FieldKind::DenseVector(_)
+            | FieldKind::RankFeature { .. }
+            | FieldKind::RankFeatures { .. }
+            | FieldKind::Binary => {}
+        }
+    }
+
     /// Itself without what may change.
     fn kept(&self) -> FieldKind {
         let mut kept = self.clone();
@@ -490,7 +511,7 @@ impl Walk<'_> {
     fn field(&mut self, path: &str, source: &str, mapping: &FieldMapping) -> Result<()> {
         let mut null_value = None;
         let mut more = Vec::new();
-        let kind = match mapping {
+        let mut kind = match mapping {
             FieldMapping::Object(object) => {
                 if object.enabled != Some(false) {
                     self.out.objects.push(path.to_string());
@@ -624,6 +645,9 @@ impl Walk<'_> {
                 FieldKind::SemanticText(semantic_text(semantic))
             }
         };
+        if mapping.ignore_malformed().is_none() && self.definition.settings.ignores_malformed() {
+            kind.ignore_malformed();
+        }
         let common = mapping.common();
         let field = Field {
             path: path.to_string(),

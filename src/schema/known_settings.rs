@@ -47,7 +47,7 @@ const KNOWN: &[(&str, Form)] = &[
     ("mapping.depth.limit", Form::Number(1)),
     ("mapping.dimension_fields.limit", Form::Number(0)),
     ("mapping.field_name_length.limit", Form::Number(1)),
-    ("mapping.ignore_malformed", Form::OneOf(&["false"])),
+    ("mapping.ignore_malformed", Form::Flag),
     ("mapping.nested_fields.limit", Form::Number(0)),
     ("mapping.nested_objects.limit", Form::Number(0)),
     ("mapping.total_fields.ignore_dynamic_beyond_limit", Form::OneOf(&["false"])),

@@ -135,6 +135,19 @@ impl IndexDefinition {
         if flattened.nested.len() > max_nested {
             return refuse("nested fields", max_nested);
         }
+        let (max_depth, max_name) = self.settings.name_limits();
+        let too = |reason: String| {
+            Err(Error::invalid_input(reason.clone()).as_exception("illegal_argument_exception", reason))
+        };
+        // An object below the root is at depth two, as Elasticsearch counts.
+        if let Some(path) = flattened.objects.iter().find(|path| path.matches('.').count() + 2 > max_depth) {
+            return too(format!("Limit of mapping depth [{max_depth}] has been exceeded due to object field [{path}]"));
+        }
+        let paths = flattened.fields.iter().map(|field| &field.path).chain(&flattened.objects);
+        let mut names = paths.filter_map(|path| path.rsplit('.').next());
+        if let Some(name) = names.find(|name| name.chars().count() > max_name) {
+            return too(format!("Field name [{name}] is longer than the limit of [{max_name}] characters"));
+        }
         Ok(())
     }
 

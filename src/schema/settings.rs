@@ -225,6 +225,22 @@ impl Settings {
         (limit("mapping.total_fields.limit", 1000), limit("mapping.nested_fields.limit", 50))
     }
 
+    /// Whether values that do not fit their field are left out, where the field does not say (`index.mapping.ignore_malformed`).
+    pub(crate) fn ignores_malformed(&self) -> bool {
+        self.other("mapping.ignore_malformed") == Some("true")
+    }
+
+    /// How many nested objects a document may have.
+    pub(crate) fn max_nested_objects(&self) -> usize {
+        self.other("mapping.nested_objects.limit").and_then(|text| text.parse().ok()).unwrap_or(10_000)
+    }
+
+    /// How deep objects of a mapping may lie, and how long the name of a field may be.
+    pub(crate) fn name_limits(&self) -> (usize, usize) {
+        let limit = |name, default| self.other(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+        (limit("mapping.depth.limit", 20), limit("mapping.field_name_length.limit", usize::MAX))
+    }
+
     /// The BM25 parameters of a field: those of the similarity that it names, else the index's default.
     ///
     /// # Errors

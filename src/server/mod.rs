@@ -10,6 +10,7 @@ pub mod auth;
 pub mod es;
 mod front;
 pub mod limits;
+mod machine;
 mod memory;
 pub mod metrics;
 pub mod request_id;

@@ -31,6 +31,7 @@ pub use self::resolve::{IndicesOptions, Resolved, WriteTarget};
 use self::file::{CatalogFile, IndexRecord};
 use super::Shard;
 use super::auto_id;
+use super::blocks::{Access, Block, Blocks};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
 use crate::models::Models;
@@ -117,6 +118,24 @@ impl IndexHandle {
         self.shard_of_any_state()
     }
 
+    /// As [`IndexHandle::shard`], to read documents.
+    ///
+    /// # Errors
+    /// As [`IndexHandle::shard`]; [`CatalogError::Blocked`].
+    pub fn shard_to_read(&self) -> CatalogResult<Arc<Shard>> {
+        self.check_blocks(Access::Read)?;
+        self.shard()
+    }
+
+    /// As [`IndexHandle::shard`], to write documents.
+    ///
+    /// # Errors
+    /// As [`IndexHandle::shard_to_read`].
+    pub fn shard_to_write(&self) -> CatalogResult<Arc<Shard>> {
+        self.check_blocks(Access::Write)?;
+        self.shard()
+    }
+
     /// Its shard, for its settings and its mapping, which a closed index has too.
     ///
     /// # Errors
@@ -126,6 +145,23 @@ impl IndexHandle {
             Ok(shard) => Ok(shard.clone()),
             Err(error) => Err(CatalogError::Unavailable { index: self.name.clone(), why: error.to_string() }),
         }
+    }
+
+    /// The blocks of the index; none where it could not be opened.
+    pub fn blocks(&self) -> Blocks {
+        self.shard.as_ref().map_or_else(|_| Blocks::default(), |shard| shard.store_settings().blocks)
+    }
+
+    /// Whether its blocks let an access pass.
+    ///
+    /// # Errors
+    /// [`CatalogError::Blocked`] naming those that do not.
+    pub fn check_blocks(&self, access: Access) -> CatalogResult<()> {
+        let stopping: Vec<Block> = self.blocks().iter().filter(|block| block.stops(access)).collect();
+        if stopping.is_empty() {
+            return Ok(());
+        }
+        Err(CatalogError::Blocked { index: self.name.clone(), uuid: self.uuid.clone(), blocks: stopping })
     }
 
     fn record(&self) -> IndexRecord {
@@ -286,14 +322,15 @@ impl Catalog {
         Ok(())
     }
 
-    /// Closes indices by their concrete names, or opens them: all or none. What was written before is durable and in segments. An index
-    /// that has the state already keeps it.
+    /// Closes indices by their concrete names, or opens them: all or none. What was written before is durable and in segments. Returns
+    /// those that had the other state.
     ///
     /// # Errors
     /// [`CatalogError::NotFound`] naming the first that does not exist; [`CatalogError::Other`] when the disk refuses.
-    pub fn set_closed(&self, names: &[String], is_closed: bool) -> CatalogResult<()> {
+    pub fn set_closed(&self, names: &[String], is_closed: bool) -> CatalogResult<Vec<String>> {
         let mut changing = self.changing();
         let mut next: Indices = (*self.indices()).clone();
+        let mut changed = Vec::new();
         for name in names {
             let handle = next.get_mut(name).ok_or_else(|| CatalogError::NotFound(name.clone()))?;
             if handle.is_closed == is_closed {
@@ -303,8 +340,10 @@ impl Catalog {
                 shard.flush()?;
             }
             *handle = Arc::new(handle.with_state(is_closed));
+            changed.push(name.clone());
         }
-        self.replace(&mut changing, next)
+        self.replace(&mut changing, next)?;
+        Ok(changed)
     }
 
     /// Adds and removes aliases: all or none.

@@ -7,6 +7,7 @@
 
 mod atomic_file;
 mod auto_id;
+pub mod blocks;
 pub mod catalog;
 pub mod shard;
 pub mod translog;

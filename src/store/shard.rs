@@ -80,7 +80,7 @@ struct Inner {
     /// The last refresh.
     searcher: ArcSwap<Searcher>,
     settings: ArcSwap<StoreSettings>,
-    counters: Counters,
+    counters: Arc<Counters>,
     wake: Wake,
 }
 
@@ -284,7 +284,7 @@ impl Shard {
     }
 
     /// What was done since the shard was opened.
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &Arc<Counters> {
         &self.inner.counters
     }
 

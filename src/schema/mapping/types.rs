@@ -167,7 +167,7 @@ field_type! {
         #[serde(skip_serializing_if = "is_none_or_true")]
         coerce: Option<bool>,
         /// Whether a malformed value is left out instead of refusing the document.
-        #[serde(skip_serializing_if = "is_none_or_false")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         ignore_malformed: Option<bool>,
         /// Stands for an explicit null.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,7 +190,7 @@ field_type! {
         #[serde(skip_serializing_if = "is_none_or_true")]
         coerce: Option<bool>,
         /// Whether a malformed value is left out instead of refusing the document.
-        #[serde(skip_serializing_if = "is_none_or_false")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         ignore_malformed: Option<bool>,
         /// Stands for an explicit null.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,7 +208,7 @@ field_type! {
         #[serde(skip_serializing_if = "is_none_or_true")]
         doc_values: Option<bool>,
         /// Whether a malformed value is left out instead of refusing the document.
-        #[serde(skip_serializing_if = "is_none_or_false")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         ignore_malformed: Option<bool>,
         /// Stands for an explicit null.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,7 +233,7 @@ field_type! {
         #[serde(skip_serializing_if = "is_none_or_true")]
         doc_values: Option<bool>,
         /// Whether a malformed value is left out instead of refusing the document.
-        #[serde(skip_serializing_if = "is_none_or_false")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         ignore_malformed: Option<bool>,
         /// Stands for an explicit null.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,7 +251,7 @@ field_type! {
         #[serde(skip_serializing_if = "is_none_or_true")]
         doc_values: Option<bool>,
         /// Whether a malformed value is left out instead of refusing the document.
-        #[serde(skip_serializing_if = "is_none_or_false")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         ignore_malformed: Option<bool>,
         /// Stands for an explicit null.
         #[serde(skip_serializing_if = "Option::is_none")]

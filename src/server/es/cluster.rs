@@ -12,6 +12,7 @@ use super::summary::{IndexSummary, health_of, summaries, totals};
 use super::targets::{read_options, resolve};
 use super::{Body, EsError, EsResponse, EsResult, Params, info};
 use crate::server::state::AppState;
+use crate::store::blocks::Block;
 use crate::store::catalog::IndicesOptions;
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
@@ -45,32 +46,25 @@ async fn health(app: Arc<AppState>, index: Option<String>, params: Params) -> Es
     params.one_of("wait_for_events", &["immediate", "urgent", "high", "normal", "low", "languid"])?;
     let has_nodes = params.str("wait_for_nodes").map(one_node_fits).transpose()?.unwrap_or(true);
     params.duration("timeout")?;
-    params.accept(&[
-        "local",
-        "master_timeout",
-        "wait_for_no_relocating_shards",
-        "wait_for_no_initializing_shards",
-        "wait_for_active_shards",
-        "expand_wildcards",
-    ]);
+    params.accept(&["local", "master_timeout", "wait_for_no_relocating_shards", "wait_for_no_initializing_shards"]);
+    let wanted_shards = params.str("wait_for_active_shards").map(active_shards).transpose()?.flatten();
+    let everything = IndicesOptions { expand_closed: true, expand_hidden: true, ..IndicesOptions::default() };
+    let options = read_options(&params, everything)?;
     params.finish()?;
     let worker = app.clone();
     let found = app
         .manage(move || match &index {
             None => Ok(Some(summaries(&worker)?)),
-            Some(index) => {
-                match resolve(&worker, index, IndicesOptions { expand_closed: true, ..IndicesOptions::default() }) {
-                    Ok(found) => {
-                        Ok(Some(found.iter().map(|index| IndexSummary::of(index)).collect::<EsResult<Vec<_>>>()?))
-                    }
-                    Err(error) if error.status == 404 => Ok(None),
-                    Err(error) => Err(error),
-                }
-            }
+            Some(index) => match resolve(&worker, index, options) {
+                Ok(found) => Ok(Some(found.iter().map(|index| IndexSummary::of(index)).collect::<EsResult<Vec<_>>>()?)),
+                Err(error) if error.status == 404 => Ok(None),
+                Err(error) => Err(error),
+            },
         })
         .await?;
-    let timed_out = found.is_none() || !has_nodes;
     let indices = found.as_deref().unwrap_or_default();
+    let has_shards = wanted_shards.is_none_or(|wanted| indices.len() >= wanted);
+    let timed_out = found.is_none() || !has_nodes || !has_shards;
     let mut answer = Map::new();
     answer.insert("cluster_name".to_string(), json!(app.options.cluster_name));
     answer.insert("status".to_string(), json!(if found.is_none() { "red" } else { health_of(indices) }));
@@ -108,6 +102,15 @@ fn shard_counts(into: &mut Map<String, Value>, num_shards: usize) {
     for name in ["relocating_shards", "initializing_shards", "unassigned_shards", "unassigned_primary_shards"] {
         into.insert(name.to_string(), json!(0));
     }
+}
+
+/// How many shards `wait_for_active_shards` waits for; `None` for `all`, which they always are.
+fn active_shards(text: &str) -> EsResult<Option<usize>> {
+    if text == "all" {
+        return Ok(None);
+    }
+    let wrong = |_| EsError::illegal_argument(format!("cannot parse ActiveShardCount[{text}]"));
+    text.parse().map(Some).map_err(wrong)
 }
 
 /// Whether one node is what `wait_for_nodes` waits for (`1`, `>=1`, `ge(1)`).
@@ -187,7 +190,9 @@ async fn state(app: Arc<AppState>, metric: &str, index: &str, params: Params) ->
         answer.insert("master_node".to_string(), json!(id));
     }
     if wants("blocks") {
-        answer.insert("blocks".to_string(), json!({}));
+        let blocked: Map<String, Value> = indices.iter().filter_map(|(summary, _)| blocks_of(summary)).collect();
+        let blocks = if blocked.is_empty() { json!({}) } else { json!({"indices": blocked}) };
+        answer.insert("blocks".to_string(), blocks);
     }
     if wants("nodes") {
         let node = json!({"name": app.options.node_name, "ephemeral_id": id, "transport_address": publish_address(&app),
@@ -223,6 +228,16 @@ async fn state(app: Arc<AppState>, metric: &str, index: &str, params: Params) ->
         answer.insert("routing_nodes".to_string(), json!({"unassigned": [], "nodes": {id.clone(): shards}}));
     }
     Ok(Value::Object(answer).into())
+}
+
+/// The blocks of an index as the cluster's state lists them, by number.
+fn blocks_of(index: &IndexSummary) -> Option<(String, Value)> {
+    let one = |block: Block| {
+        let told = json!({"description": block.description(), "retryable": false, "levels": block.levels()});
+        (block.id().to_string(), told)
+    };
+    let blocks: Map<String, Value> = index.blocks.iter().map(one).collect();
+    (!blocks.is_empty()).then(|| (index.name.clone(), Value::Object(blocks)))
 }
 
 async fn stats(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsResponse> {

@@ -122,7 +122,7 @@ async fn delete(
 
 /// Writes, and answers as `_doc` does.
 fn write_one(target: &WriteTarget, op: WriteOp, refresh: Refresh) -> EsResult<(EsResponse, Refreshing)> {
-    let shard = target.index.shard()?;
+    let shard = target.index.shard_to_write()?;
     let id = op.id.clone();
     let done = shard.write_one(op).map_err(|error| write_error(&target.index, id.as_ref(), error))?;
     let refreshing = Refreshing::begin(&shard, refresh, Some(done.seq_no))?;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Exception};
+use crate::store::blocks::Block;
 use crate::store::catalog::CatalogError;
 
 /// An error as Elasticsearch says it.
@@ -123,6 +124,12 @@ impl From<CatalogError> for EsError {
             CatalogError::Closed { index, uuid } => Self::new(400, "index_closed_exception", reason)
                 .with("index_uuid", json!(uuid))
                 .with("index", json!(index)),
+            CatalogError::Blocked { index, uuid, blocks } => {
+                let status = if blocks.contains(&Block::ReadOnlyAllowDelete) { 429 } else { 403 };
+                Self::new(status, "cluster_block_exception", reason)
+                    .with("index_uuid", json!(uuid))
+                    .with("index", json!(index))
+            }
             CatalogError::Unavailable { index, .. } => {
                 Self::new(503, "no_shard_available_action_exception", reason).with("index", json!(index))
             }

@@ -12,6 +12,7 @@ use super::targets::{read_options, resolve};
 use super::{Body, EsError, EsResponse, EsResult, Params, aliases, mappings, settings};
 use crate::schema::IndexDefinition;
 use crate::server::state::AppState;
+use crate::store::blocks::Access;
 use crate::store::catalog::{Alias, IndexHandle, IndicesOptions};
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
@@ -87,6 +88,7 @@ async fn delete(State(app): State<Arc<AppState>>, Path(index): Path<String>, par
         move || {
             check_destructive(&app, &index)?;
             let found = resolve(&app, &index, options)?;
+            found.iter().try_for_each(|index| index.check_blocks(Access::Delete))?;
             let names: Vec<String> = found.iter().map(|index| index.name().to_string()).collect();
             Ok(app.catalog.delete(&names)?)
         }
@@ -111,6 +113,7 @@ async fn tell(State(app): State<Arc<AppState>>, Path(index): Path<String>, param
     let features = params.list("features");
     let flat = params.bool_or("flat_settings", false)?;
     let defaults = params.bool_or("include_defaults", false)?;
+    let human = params.bool_or("human", false)?;
     params.accept(&["master_timeout", "local"]);
     params.finish()?;
     let wants =
@@ -121,6 +124,7 @@ async fn tell(State(app): State<Arc<AppState>>, Path(index): Path<String>, param
             move || {
                 let mut answer = Map::new();
                 for index in resolve(&app, &index, options)? {
+                    index.check_blocks(Access::MetadataRead)?;
                     let mut told = Map::new();
                     if wants("aliases") {
                         told.insert("aliases".to_string(), aliases::tell(&index, |_| true));
@@ -129,7 +133,11 @@ async fn tell(State(app): State<Arc<AppState>>, Path(index): Path<String>, param
                         told.insert("mappings".to_string(), mappings::tell(&index)?);
                     }
                     if wants("settings") {
-                        settings::tell_into(&mut told, &index, &settings::Telling { flat, defaults, names: None })?;
+                        settings::tell_into(
+                            &mut told,
+                            &index,
+                            &settings::Telling { flat, human, defaults, names: None },
+                        )?;
                     }
                     answer.insert(index.name().to_string(), Value::Object(told));
                 }
@@ -168,7 +176,7 @@ async fn close(State(app): State<Arc<AppState>>, Path(index): Path<String>, para
     Ok(json!({"acknowledged": true, "shards_acknowledged": is_any, "indices": indices}).into())
 }
 
-/// Closes or opens what an expression means; returns their names.
+/// Closes or opens what an expression means; returns the names of those that had the other state.
 async fn set_closed(
     app: &Arc<AppState>,
     index: String,
@@ -179,9 +187,9 @@ async fn set_closed(
     app.manage(move || {
         check_destructive(&worker, &index)?;
         let found = resolve(&worker, &index, options)?;
+        found.iter().try_for_each(|index| index.check_blocks(Access::MetadataWrite))?;
         let names: Vec<String> = found.iter().map(|index| index.name().to_string()).collect();
-        worker.catalog.set_closed(&names, is_closed)?;
-        Ok(names)
+        Ok(worker.catalog.set_closed(&names, is_closed)?)
     })
     .await
 }

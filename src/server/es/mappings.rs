@@ -13,6 +13,7 @@ use super::{Body, EsError, EsResponse, EsResult, Params};
 use crate::error::{Error, ErrorKind};
 use crate::schema::{IndexDefinition, Settings};
 use crate::server::state::AppState;
+use crate::store::blocks::Access;
 use crate::store::catalog::{IndexHandle, IndicesOptions};
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
@@ -79,6 +80,7 @@ async fn tell_chosen(app: Arc<AppState>, index: String, params: Params) -> EsRes
             let app = app.clone();
             move || {
                 let found = resolve(&app, &index, options)?;
+                found.iter().try_for_each(|index| index.check_blocks(Access::MetadataRead))?;
                 found.iter().map(|index| Ok((index.name().to_string(), json!({"mappings": tell(index)?})))).collect()
             }
         })
@@ -96,14 +98,24 @@ async fn grow(
         &params,
         IndicesOptions { allow_no_indices: false, expand_closed: true, ..IndicesOptions::default() },
     )?;
-    params.bool("write_index_only")?;
+    let write_index_only = params.bool_or("write_index_only", false)?;
     params.accept(&["timeout", "master_timeout"]);
     params.finish()?;
-    let body = Value::Object(body.required_object()?);
+    let body = body.required_object()?;
+    if body.len() == 1 && body.contains_key("_doc") {
+        return Err(EsError::illegal_argument("Types cannot be provided in put mapping requests"));
+    }
+    let body = Value::Object(body);
     app.manage({
         let app = app.clone();
         move || {
-            let found = resolve(&app, &index, options)?;
+            let found = if write_index_only {
+                let names = index.split(',').map(str::trim);
+                names.map(|name| Ok(app.catalog.write_target_existing(name)?.index)).collect::<EsResult<Vec<_>>>()?
+            } else {
+                resolve(&app, &index, options)?
+            };
+            found.iter().try_for_each(|index| index.check_blocks(Access::MetadataWrite))?;
             // All or none, as far as the mapping itself goes.
             for index in &found {
                 index.shard_of_any_state()?.definition().merged_with(&body).map_err(refused_mapping)?;

@@ -7,8 +7,10 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
-use super::summary::{summaries, totals};
+use super::stats::{of_node, unknown_metric};
 use super::{EsError, EsResponse, EsResult, Params, info};
+use crate::server::auth::now_millis;
+use crate::server::machine;
 use crate::server::metrics::resident_bytes;
 use crate::server::state::AppState;
 
@@ -20,11 +22,11 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/_nodes", get(nodes_all))
         .route("/_nodes/{node}", get(nodes_one))
         .route("/_nodes/{node}/{metric}", get(nodes_two))
-        .route("/_nodes/stats", get(stats))
-        .route("/_nodes/stats/{metric}", get(stats))
-        .route("/_nodes/stats/{metric}/{index_metric}", get(stats))
-        .route("/_nodes/{node}/stats", get(stats))
-        .route("/_nodes/{node}/stats/{metric}", get(stats))
+        .route("/_nodes/stats", get(stats_all))
+        .route("/_nodes/stats/{metric}", get(stats_of_metric))
+        .route("/_nodes/stats/{metric}/{index_metric}", get(stats_of_index_metric))
+        .route("/_nodes/{node}/stats", get(stats_of_node))
+        .route("/_nodes/{node}/stats/{metric}", get(stats_of_node_metric))
         .route("/_license", get(license))
         .route("/_xpack", get(xpack))
         .route("/_tasks", get(tasks))
@@ -97,10 +99,7 @@ fn nodes(app: &AppState, node: &str, metric: &str, params: &Params) -> EsResult<
     params.finish()?;
     let metrics: Vec<&str> = metric.split(',').collect();
     if let Some(unknown) = metrics.iter().find(|metric| !METRICS.contains(metric)) {
-        return Err(EsError::illegal_argument(format!(
-            "request [{}] contains unrecognized metric: [{unknown}]",
-            params.path()
-        )));
+        return Err(unknown_metric(params.path(), unknown, &METRICS));
     }
     if metrics.contains(&"hot_threads") {
         return Err(EsError::unsupported("[_nodes/hot_threads]"));
@@ -164,10 +163,77 @@ fn of_this_node(app: &AppState, is_this: bool, told: Value) -> Value {
     json!({"_nodes": {"total": count, "successful": count, "failed": 0}, "cluster_name": app.options.cluster_name, "nodes": nodes})
 }
 
-async fn stats(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsResponse> {
+/// What `GET /_nodes/stats/x` can ask for; there are figures of some.
+const STATS_METRICS: [&str; 19] = [
+    "_all",
+    "_none",
+    "adaptive_selection",
+    "allocations",
+    "breaker",
+    "discovery",
+    "fs",
+    "http",
+    "indexing_pressure",
+    "indices",
+    "ingest",
+    "jvm",
+    "os",
+    "process",
+    "repositories",
+    "script",
+    "script_cache",
+    "thread_pool",
+    "transport",
+];
+
+async fn stats_all(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsResponse> {
+    stats(app, "_all", "_all", "_all", params).await
+}
+
+async fn stats_of_metric(
+    State(app): State<Arc<AppState>>,
+    Path(metric): Path<String>,
+    params: Params,
+) -> EsResult<EsResponse> {
+    stats(app, "_all", &metric, "_all", params).await
+}
+
+async fn stats_of_index_metric(
+    State(app): State<Arc<AppState>>,
+    Path((metric, index_metric)): Path<(String, String)>,
+    params: Params,
+) -> EsResult<EsResponse> {
+    stats(app, "_all", &metric, &index_metric, params).await
+}
+
+async fn stats_of_node(
+    State(app): State<Arc<AppState>>,
+    Path(node): Path<String>,
+    params: Params,
+) -> EsResult<EsResponse> {
+    stats(app, &node, "_all", "_all", params).await
+}
+
+async fn stats_of_node_metric(
+    State(app): State<Arc<AppState>>,
+    Path((node, metric)): Path<(String, String)>,
+    params: Params,
+) -> EsResult<EsResponse> {
+    stats(app, &node, &metric, "_all", params).await
+}
+
+async fn stats(
+    app: Arc<AppState>,
+    node: &str,
+    metric: &str,
+    index_metric: &str,
+    params: Params,
+) -> EsResult<EsResponse> {
+    if params.one_of("level", &["node", "indices", "shards"])?.is_some_and(|level| level != "node") {
+        return Err(EsError::unsupported("[level] of [_nodes/stats] other than [node]; take [_stats]"));
+    }
     params.accept(&[
         "timeout",
-        "level",
         "types",
         "groups",
         "fields",
@@ -176,9 +242,12 @@ async fn stats(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsR
         "include_segment_file_sizes",
     ]);
     params.finish()?;
-    let worker = app.clone();
-    let indices = app.manage(move || summaries(&worker)).await?;
-    let sum = totals(&indices);
+    let metrics: Vec<&str> = metric.split(',').map(str::trim).collect();
+    if let Some(unknown) = metrics.iter().find(|metric| !STATS_METRICS.contains(metric)) {
+        return Err(unknown_metric(params.path(), unknown, &STATS_METRICS));
+    }
+    let (worker, index_metric, path) = (app.clone(), index_metric.to_string(), params.path().to_string());
+    let indices = app.manage(move || of_node(&worker, &index_metric, &path)).await?;
     let pools = app.pools.all().into_iter().map(|pool| {
         let stats = pool.stats();
         let told = json!({"threads": stats.threads, "queue": stats.queued, "active": stats.active, "rejected": stats.rejected,
@@ -188,21 +257,19 @@ async fn stats(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsR
     let pools: Map<String, Value> = pools.collect();
     let address = publish_address(&app);
     let uptime = app.started.elapsed().unwrap_or_default();
-    let told = json!({
-        "timestamp": crate::server::auth::now_millis(),
+    let mut told = json!({
+        "timestamp": now_millis(),
         "name": app.options.node_name,
         "transport_address": address,
         "host": address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host),
         "ip": address,
         "roles": NODE_ROLES,
         "attributes": {},
-        "indices": {
-            "docs": {"count": sum.documents, "deleted": sum.deleted_documents},
-            "store": {"size_in_bytes": sum.store_bytes},
-            "segments": {"count": sum.segments},
-        },
+        "indices": indices,
+        "os": os_figures(),
+        "fs": fs_figures(&app),
         "process": {
-            "timestamp": crate::server::auth::now_millis(),
+            "timestamp": now_millis(),
             "mem": {"resident_in_bytes": resident_bytes()},
             "uptime_in_millis": u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
         },
@@ -216,7 +283,53 @@ async fn stats(State(app): State<Arc<AppState>>, params: Params) -> EsResult<EsR
             },
         },
     });
-    Ok(of_this_node(&app, true, told).into())
+    if let (false, Some(told)) = (metrics.contains(&"_all"), told.as_object_mut()) {
+        let is_figure = |name: &str| STATS_METRICS.contains(&name) || name == "breakers";
+        let wanted = |name: &str| metrics.contains(&name) || (name == "breakers" && metrics.contains(&"breaker"));
+        told.retain(|name, _| !is_figure(name) || wanted(name));
+    }
+    Ok(of_this_node(&app, is_this(&app, node), told).into())
+}
+
+/// The machine's memory, processors and load, where the system tells them.
+fn os_figures() -> Value {
+    let mut told = Map::from_iter([("timestamp".to_string(), json!(now_millis()))]);
+    let mut cpu = Map::new();
+    if let Some(percent) = machine::cpu_percent() {
+        cpu.insert("percent".to_string(), json!(percent));
+    }
+    if let Some([one, five, fifteen]) = machine::load() {
+        cpu.insert("load_average".to_string(), json!({"1m": one, "5m": five, "15m": fifteen}));
+    }
+    if !cpu.is_empty() {
+        told.insert("cpu".to_string(), Value::Object(cpu));
+    }
+    if let Some(memory) = machine::memory() {
+        let used_percent = memory.used_percent();
+        let memory = json!({
+            "total_in_bytes": memory.total,
+            "free_in_bytes": memory.available,
+            "used_in_bytes": memory.used(),
+            "free_percent": 100 - used_percent,
+            "used_percent": used_percent,
+        });
+        told.insert("mem".to_string(), memory);
+    }
+    Value::Object(told)
+}
+
+/// The disk of the indices, where the system tells of it.
+fn fs_figures(app: &AppState) -> Value {
+    let mut told = Map::from_iter([("timestamp".to_string(), json!(now_millis()))]);
+    if let Some(disk) = machine::disk(app.catalog.folder()) {
+        let total = json!({
+            "total_in_bytes": disk.total,
+            "free_in_bytes": disk.available,
+            "available_in_bytes": disk.available,
+        });
+        told.insert("total".to_string(), total);
+    }
+    Value::Object(told)
 }
 
 async fn license(params: Params) -> EsResult<EsResponse> {

@@ -177,7 +177,7 @@ impl FromRequestParts<Arc<AppState>> for Params {
 }
 
 /// The known name that was probably meant.
-fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(in crate::server) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let max = (name.chars().count() / 3).clamp(1, 3);
     let near = known.iter().map(|candidate| (edit_distance(name, candidate), *candidate));
     near.filter(|(distance, _)| *distance <= max).min().map(|(_, candidate)| candidate)

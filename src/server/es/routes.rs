@@ -124,6 +124,7 @@ const GROUPS: &[Group] = &[
     group(GET_POST, &["/_flush", "/{index}/_flush"], Admin, NoBody, "ignore_unavailable allow_no_indices expand_wildcards force wait_if_ongoing", "Writes segments and trims translogs"),
     group(POST, &["/_forcemerge", "/{index}/_forcemerge"], Admin, NoBody, "ignore_unavailable allow_no_indices expand_wildcards max_num_segments flush", "Merges segments"),
     group(POST, &["/_cache/clear", "/{index}/_cache/clear"], Admin, NoBody, TARGETS, "Clears caches; there are none that hold answers"),
+    group(PUT, &["/{index}/_block/{block}"], Admin, NoBody, TARGETS, "Keeps an index from being read or written"),
     group(POST, &["/{index}/_open", "/{index}/_close"], Admin, NoBody, TARGETS, "Opens or closes indices"),
     group(GET, &["/_stats", "/_stats/{metric}", "/{index}/_stats", "/{index}/_stats/{metric}"], Read, NoBody, "ignore_unavailable allow_no_indices expand_wildcards level", "Figures of indices"),
     group(GET, &["/_segments", "/{index}/_segments"], Read, NoBody, TARGETS, "Segments"),

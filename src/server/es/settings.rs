@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::get;
+use axum::routing::{get, put};
 use serde_json::{Map, Value, json};
 
 use super::filter_path::matches;
 use super::targets::{read_options, resolve};
-use super::{Body, EsError, EsResponse, EsResult, Params};
+use super::{Body, EsError, EsResponse, EsResult, Params, info};
 use crate::error::Error;
 use crate::schema::Settings;
 use crate::server::state::AppState;
+use crate::store::blocks::{Access, Block};
 use crate::store::catalog::{IndexHandle, IndicesOptions};
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
@@ -21,10 +22,11 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
         .route("/_settings/{name}", get(tell_named))
         .route("/{index}/_settings", get(tell_some).put(put_some))
         .route("/{index}/_settings/{name}", get(tell_some_named))
+        .route("/{index}/_block/{block}", put(add_block))
 }
 
 /// Settings that only a new index can have.
-const STATIC: [&str; 12] = [
+const STATIC: [&str; 13] = [
     "index.number_of_shards",
     "index.number_of_routing_shards",
     "index.routing_partition_size",
@@ -32,6 +34,7 @@ const STATIC: [&str; 12] = [
     "index.mode",
     "index.analysis.*",
     "index.similarity.*",
+    "index.mapping.ignore_malformed",
     "index.sort.*",
     "index.uuid",
     "index.version.*",
@@ -40,7 +43,8 @@ const STATIC: [&str; 12] = [
 ];
 
 /// Those of them that a closed index can change. What was indexed before stays as it was analyzed then.
-const CHANGE_WHILE_CLOSED: [&str; 1] = ["index.analysis.*"];
+const CHANGE_WHILE_CLOSED: [&str; 4] =
+    ["index.analysis.*", "index.similarity.*", "index.codec", "index.mapping.ignore_malformed"];
 
 /// What Elasticsearch tells of settings that were not set, as far as this engine has them.
 const DEFAULTS: [(&str, &str); 8] = [
@@ -59,6 +63,8 @@ const DEFAULTS: [(&str, &str); 8] = [
 pub(super) struct Telling {
     /// By their dotted names.
     pub(super) flat: bool,
+    /// Times and versions as people read them, too.
+    pub(super) human: bool,
     /// Those that were not set, too.
     pub(super) defaults: bool,
     /// Only these names or patterns.
@@ -72,6 +78,7 @@ impl Telling {
             .map(|names| names.split(',').map(|name| name.trim().to_string()).collect());
         Ok(Self {
             flat: params.bool_or("flat_settings", false)?,
+            human: params.bool_or("human", false)?,
             defaults: params.bool_or("include_defaults", false)?,
             names,
         })
@@ -89,7 +96,15 @@ impl Telling {
 
 /// Adds `settings` (and `defaults`) of an index.
 pub(super) fn tell_into(told: &mut Map<String, Value>, index: &IndexHandle, telling: &Telling) -> EsResult<()> {
-    let set = of(index)?;
+    let mut set = of(index)?;
+    if telling.human {
+        let created = i64::try_from(index.created_millis()).ok();
+        if let Some(created) = created.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok()) {
+            set.insert("index.creation_date_string".to_string(), json!(format!("{created:.3}")));
+        }
+        set.insert("index.version.created_string".to_string(), json!(info::VERSION));
+        set.sort_keys();
+    }
     if telling.defaults {
         let defaults = DEFAULTS.iter().filter(|(name, _)| !set.contains_key(*name));
         let defaults = defaults.map(|(name, value)| ((*name).to_string(), json!(value))).collect();
@@ -206,6 +221,7 @@ async fn tell_chosen(app: Arc<AppState>, index: String, name: Option<String>, pa
             move || {
                 let mut told = Map::new();
                 for index in resolve(&app, &index, options)? {
+                    index.check_blocks(Access::MetadataRead)?;
                     let mut settings = Map::new();
                     tell_into(&mut settings, &index, &telling)?;
                     told.insert(index.name().to_string(), Value::Object(settings));
@@ -247,6 +263,10 @@ async fn put_chosen(app: Arc<AppState>, index: String, params: Params, body: Bod
         let app = app.clone();
         move || {
             let found = resolve(&app, &index, options)?;
+            // A block can always be taken away.
+            if !changes.keys().all(|name| name.starts_with("index.blocks.")) {
+                found.iter().try_for_each(|index| index.check_blocks(Access::MetadataWrite))?;
+            }
             check_dynamic(&changes, &found)?;
             for index in &found {
                 changed(&index.shard_of_any_state()?.settings(), &changes, preserve_existing)?;
@@ -261,6 +281,33 @@ async fn put_chosen(app: Arc<AppState>, index: String, params: Params, body: Bod
     })
     .await?;
     Ok(EsResponse::acknowledged())
+}
+
+async fn add_block(
+    State(app): State<Arc<AppState>>,
+    Path((index, block)): Path<(String, String)>,
+    params: Params,
+) -> EsResult<EsResponse> {
+    let options = read_options(&params, IndicesOptions { expand_closed: true, ..IndicesOptions::default() })?;
+    params.accept(&["timeout", "master_timeout"]);
+    params.finish()?;
+    let known = Block::ALL.into_iter().find(|known| known.name() == block && *known != Block::ReadOnlyAllowDelete);
+    let Some(known) = known else {
+        return Err(EsError::illegal_argument(format!("No block found with name {block}")));
+    };
+    let changes = Map::from_iter([(format!("index.blocks.{}", known.name()), json!(true))]);
+    let worker = app.clone();
+    let names = app
+        .manage(move || {
+            let found = resolve(&worker, &index, options)?;
+            for index in &found {
+                index.shard_of_any_state()?.put_settings(|current| changed(current, &changes, false))?;
+            }
+            Ok(found.iter().map(|index| index.name().to_string()).collect::<Vec<_>>())
+        })
+        .await?;
+    let indices: Vec<Value> = names.iter().map(|name| json!({"name": name, "blocked": true})).collect();
+    Ok(json!({"acknowledged": true, "shards_acknowledged": true, "indices": indices}).into())
 }
 
 fn with_prefix(flat: Map<String, Value>) -> Map<String, Value> {

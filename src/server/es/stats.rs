@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::maintenance::shards;
 use super::nodes::node_id;
+use super::request::closest;
 use super::summary::IndexSummary;
 use super::targets::{read_options, resolve};
 use super::{EsError, EsResponse, EsResult, Params};
@@ -96,15 +97,11 @@ async fn tell(app: Arc<AppState>, index: String, metric: String, params: Params)
             }
         })
         .await?;
-    let only = |value: Value| -> Value {
-        let Value::Object(object) = value else { return value };
-        Value::Object(object.into_iter().filter(|(name, _)| sections.contains(&name.as_str())).collect())
-    };
     let mut sum = Figures::default();
     let mut indices = Map::new();
     for (index, figures) in &told {
         sum.add(figures);
-        let sections = only(figures.print());
+        let sections = only(figures.print(), &sections);
         let mut one = json!({"uuid": index.uuid(), "health": "green", "status": "open", "primaries": sections, "total": sections});
         if level == "shards" {
             let mut shard = sections.clone();
@@ -121,7 +118,7 @@ async fn tell(app: Arc<AppState>, index: String, metric: String, params: Params)
         }
         indices.insert(index.name().to_string(), one);
     }
-    let all = only(sum.print());
+    let all = only(sum.print(), &sections);
     let mut answer = json!({"_shards": shards(told.len()), "_all": {"primaries": all, "total": all}});
     if let (true, Some(object)) = (level != "cluster", answer.as_object_mut()) {
         object.insert("indices".to_string(), Value::Object(indices));
@@ -134,7 +131,7 @@ async fn segments(
     target: Option<Path<String>>,
     params: Params,
 ) -> EsResult<EsResponse> {
-    let options = read_options(&params, IndicesOptions::default())?;
+    let options = read_options(&params, IndicesOptions { is_about_documents: true, ..IndicesOptions::default() })?;
     params.accept(&["verbose"]);
     params.finish()?;
     let target = target.map_or_else(|| "_all".to_string(), |Path(target)| target);
@@ -144,7 +141,11 @@ async fn segments(
             move || {
                 resolve(&app, &target, options)?
                     .iter()
-                    .map(|index| IndexSummary::of(index))
+                    .map(|index| {
+                        // A closed index has none to tell of.
+                        index.shard()?;
+                        IndexSummary::of(index)
+                    })
                     .collect::<EsResult<Vec<_>>>()
             }
         })
@@ -168,6 +169,35 @@ async fn segments(
     Ok(json!({"_shards": shards(found.len()), "indices": indices}).into())
 }
 
+/// An error that names the metric that was probably meant.
+pub(super) fn unknown_metric(path: &str, name: &str, known: &[&str]) -> EsError {
+    let hint = closest(name, known).map(|known| format!(" -> did you mean [{known}]?")).unwrap_or_default();
+    EsError::illegal_argument(format!("request [{path}] contains unrecognized metric: [{name}]{hint}"))
+}
+
+/// The figures of all open indices together, by section.
+///
+/// * `metric`: which sections, `_all` for each.
+///
+/// # Errors
+/// `illegal_argument_exception` for an unknown section.
+pub(super) fn of_node(app: &AppState, metric: &str, path: &str) -> EsResult<Value> {
+    let sections = chosen(metric, path)?;
+    let mut sum = Figures::default();
+    for index in app.catalog.indices().values().filter(|index| !index.is_closed()) {
+        // An index that could not be opened has no figures.
+        if let Ok(figures) = Figures::of(index) {
+            sum.add(&figures);
+        }
+    }
+    Ok(only(sum.print(), &sections))
+}
+
+fn only(value: Value, sections: &[&str]) -> Value {
+    let Value::Object(object) = value else { return value };
+    Value::Object(object.into_iter().filter(|(name, _)| sections.contains(&name.as_str())).collect())
+}
+
 /// The sections that a list of metrics means.
 fn chosen(metric: &str, path: &str) -> EsResult<Vec<&'static str>> {
     let mut sections = Vec::new();
@@ -176,7 +206,8 @@ fn chosen(metric: &str, path: &str) -> EsResult<Vec<&'static str>> {
             return Ok(METRICS.iter().map(|(_, section)| *section).collect());
         }
         let Some((_, section)) = METRICS.iter().find(|(known, _)| *known == name) else {
-            return Err(EsError::illegal_argument(format!("request [{path}] contains unrecognized metric: [{name}]")));
+            let known: Vec<&str> = METRICS.iter().map(|(name, _)| *name).collect();
+            return Err(unknown_metric(path, name, &known));
         };
         sections.push(*section);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::EsResult;
 use crate::index::SegmentFigures;
 use crate::server::state::AppState;
+use crate::store::blocks::Blocks;
 use crate::store::catalog::IndexHandle;
 use crate::store::shard::ShardStats;
 
@@ -16,6 +17,7 @@ pub(super) struct IndexSummary {
     pub(super) created_millis: u64,
     /// A closed index tells nothing of its documents.
     pub(super) is_closed: bool,
+    pub(super) blocks: Blocks,
     /// What its shard tells; `None` where it could not be opened. Nested objects count as documents, as in Elasticsearch.
     pub(super) stats: Option<ShardStats>,
     /// Documents that searches see; nested objects do not count.
@@ -35,8 +37,8 @@ impl IndexSummary {
             Err(_) => (None, 0, Vec::new()),
         };
         let (name, uuid) = (index.name().to_string(), index.uuid().to_string());
-        let (created_millis, is_closed) = (index.created_millis(), index.is_closed());
-        Ok(Self { name, uuid, created_millis, is_closed, stats, num_roots, segments })
+        let (created_millis, is_closed, blocks) = (index.created_millis(), index.is_closed(), index.blocks());
+        Ok(Self { name, uuid, created_millis, is_closed, blocks, stats, num_roots, segments })
     }
 
     /// An index whose shard could not be opened is red, the others are green: they have every copy that they shall have.

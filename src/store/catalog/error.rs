@@ -1,6 +1,7 @@
 //! Why a catalog refuses; Elasticsearch has an error type for each.
 
 use crate::error::Error;
+use crate::store::blocks::Block;
 
 /// The result of asking a catalog.
 pub type CatalogResult<T> = std::result::Result<T, CatalogError>;
@@ -52,6 +53,16 @@ pub enum CatalogError {
         index: String,
         /// Its id.
         uuid: String,
+    },
+    /// Settings of the index (`index.blocks.*`) forbid it.
+    #[error("index [{index}] blocked by: {}", .blocks.iter().map(|block| block.told()).collect::<String>())]
+    Blocked {
+        /// Its name.
+        index: String,
+        /// Its id.
+        uuid: String,
+        /// Those that forbid it.
+        blocks: Vec<Block>,
     },
     /// The index exists and could not be opened.
     #[error("index [{index}] is not available: {why}")]

@@ -11,11 +11,13 @@ use super::{Alias, IndexHandle};
 use crate::error::{Error, Result};
 use crate::store::{Shard, atomic_file};
 
-/// The newest format that this version reads and the one that it writes.
-const FORMAT: u32 = 1;
+/// The newest format that this version reads.
+const FORMAT: u32 = 2;
+/// What is written while no index is closed, for the sake of older versions.
+const FORMAT_WITHOUT_CLOSED: u32 = 1;
 
 /// # Stability
-/// Format 1. A newer format is refused by name.
+/// Format 2 where an index is closed, else format 1. A newer format is refused by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CatalogFile {
@@ -42,7 +44,7 @@ pub(super) struct IndexRecord {
 
 impl CatalogFile {
     pub(super) fn new(cluster_uuid: String) -> Self {
-        Self { format: FORMAT, cluster_uuid, indices: Vec::new(), settings: Map::new() }
+        Self { format: FORMAT_WITHOUT_CLOSED, cluster_uuid, indices: Vec::new(), settings: Map::new() }
     }
 
     /// Reads the file; `None` when there is none.
@@ -76,7 +78,9 @@ impl CatalogFile {
 
     /// Writes the file durably, in place of the older one.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let mut json = serde_json::to_vec_pretty(self)
+        let has_closed = self.indices.iter().any(|record| record.is_closed);
+        let format = if has_closed { FORMAT } else { FORMAT_WITHOUT_CLOSED };
+        let mut json = serde_json::to_vec_pretty(&Self { format, ..self.clone() })
             .map_err(|error| Error::internal("cannot write the list of indices").with_source(error))?;
         json.push(b'\n');
         atomic_file::write(path, &json)

@@ -43,6 +43,13 @@ impl Default for IndicesOptions {
     }
 }
 
+impl IndicesOptions {
+    /// Whether an index counts as one that is not there.
+    fn passes_over(self, index: &IndexHandle) -> bool {
+        index.is_closed() && self.is_about_documents && self.ignore_unavailable
+    }
+}
+
 /// An index that a request names.
 #[derive(Debug, Clone)]
 pub struct Resolved {
@@ -253,7 +260,7 @@ impl Found {
         let dotted = pattern.starts_with('.');
         let has_state =
             |index: &IndexHandle| if index.is_closed() { options.expand_closed } else { options.expand_open };
-        for index in indices.values().filter(|index| has_state(index)) {
+        for index in indices.values().filter(|index| has_state(index) && !options.passes_over(index)) {
             let is_shown = options.expand_hidden || !index.is_hidden() || (dotted && index.name().starts_with('.'));
             if matches(pattern, index.name()) && is_shown {
                 self.add(index, None);
@@ -272,10 +279,8 @@ impl Found {
     }
 
     fn add_named(&mut self, indices: &Indices, name: &str, options: IndicesOptions) -> CatalogResult<()> {
-        let is_passed_over =
-            |index: &IndexHandle| index.is_closed() && options.is_about_documents && options.ignore_unavailable;
         if let Some(index) = indices.get(name) {
-            if !is_passed_over(index) {
+            if !options.passes_over(index) {
                 self.add(index, None);
             }
             return Ok(());
@@ -284,7 +289,7 @@ impl Found {
         for index in indices.values() {
             if let Some(alias) = index.aliases().get(name) {
                 any = true;
-                if options.allow_aliases && !is_passed_over(index) {
+                if options.allow_aliases && !options.passes_over(index) {
                     self.add(index, alias.filter.as_ref());
                 }
             }

@@ -149,7 +149,7 @@ impl Inner {
             committed: ArcSwap::new(searcher.clone()),
             searcher: ArcSwap::new(searcher),
             settings: ArcSwap::new(Arc::new(settings)),
-            counters: super::Counters::default(),
+            counters: Arc::default(),
             wake: super::Wake::default(),
             index,
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::schema::Settings;
+use crate::store::blocks::Blocks;
 
 /// When a write is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct StoreSettings {
     pub sync_interval: Duration,
     /// `index.translog.flush_threshold_size`, in bytes.
     pub flush_threshold: u64,
+    /// `index.blocks.*`; what they stop never comes here.
+    pub blocks: Blocks,
 }
 
 impl Default for StoreSettings {
@@ -35,6 +38,7 @@ impl Default for StoreSettings {
             durability: Durability::Request,
             sync_interval: Duration::from_secs(5),
             flush_threshold: 512 << 20,
+            blocks: Blocks::default(),
         }
     }
 }
@@ -42,13 +46,14 @@ impl Default for StoreSettings {
 impl StoreSettings {
     /// Reads them; a value that cannot be read is the default (the schema has refused it before).
     pub fn of(settings: &Settings) -> Self {
+        let blocks = Blocks::of(settings);
         let settings = serde_json::to_value(settings).unwrap_or_default();
         let text = |path: &str| match settings.pointer(path) {
             Some(Value::String(text)) => Some(text.clone()),
             Some(Value::Number(number)) => Some(number.to_string()),
             Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
         };
-        let mut read = Self::default();
+        let mut read = Self { blocks, ..Self::default() };
         if let Some(interval) = text("/index/refresh_interval") {
             if interval.starts_with("-1") {
                 read.refresh_interval = None;

@@ -196,7 +196,7 @@ impl Inner {
                     let current = Some((Stamp { seq_no: found.seq_no, version: found.version }, true));
                     rule.check(&task.id, current, |_| found.primary_term).map_err(WriteError::VersionConflict)?;
                 } else if let Rule::SeqNo { .. } = rule {
-                    rule.check(&task.id, None, |_| 0).map_err(WriteError::VersionConflict)?;
+                    return Err(WriteError::Missing);
                 }
                 if task.op.routing.is_none() {
                     task.op.routing = existing.as_ref().and_then(|found| found.routing.clone());

@@ -100,7 +100,7 @@ impl Execution {
             items.push(item);
         }
         for (index, places, ops) in batches {
-            let done = match index.shard() {
+            let done = match index.shard_to_write() {
                 Ok(shard) => self.write(&index, &shard, ops),
                 Err(error) => {
                     let error = EsError::from(error);
@@ -219,13 +219,14 @@ fn prepare(op: BulkOp) -> (Item, BulkTarget, EsResult<WriteOp>) {
         BulkKind::Delete => Ok(WriteAction::Delete),
         BulkKind::Index => source(&op.source).map(WriteAction::Index),
         BulkKind::Create => source(&op.source).map(WriteAction::Create),
-        BulkKind::Update => source(&op.source).and_then(UpdateBody::read).map(|body| {
+        BulkKind::Update => source(&op.source).and_then(UpdateBody::read).and_then(|body| {
+            body.check_condition(op.condition)?;
             if body.returned.is_some() {
                 returned = body.returned;
             }
             let mut update = body.update;
             update.retry_on_conflict = op.retry_on_conflict;
-            WriteAction::Update(update)
+            Ok(WriteAction::Update(update))
         }),
     };
     let (routing, condition) = (op.routing, op.condition);

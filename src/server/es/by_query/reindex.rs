@@ -173,7 +173,7 @@ fn run(app: &AppState, read: &Reindex) -> EsResult<EsResponse> {
         return Err(invalid(&format!("reindex cannot write into an index its reading from [{}]", same.index.name())));
     }
     let target = app.catalog.write_target(&read.to, read.require_alias)?.index;
-    let shard = target.shard()?;
+    let shard = target.shard_to_write()?;
     let mut left = read.request.max_docs.unwrap_or(u64::MAX);
     for source in &sources {
         let found = work::find(app, source, &read.request.query, read.request.slice)?;

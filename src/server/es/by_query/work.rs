@@ -124,11 +124,11 @@ pub(super) fn find(
     query: &Option<Value>,
     slice: Option<Slice>,
 ) -> EsResult<MatchingDocuments> {
-    let shard = target.index.shard()?;
+    let shard = target.index.shard_to_read()?;
     let searcher = shard.searcher();
     let definition = shard.definition();
     let get = |index: &str, id: &DocumentId| {
-        let shard = app.catalog.one(index)?.shard()?;
+        let shard = app.catalog.one(index)?.shard_to_read()?;
         let found = shard.get(id, Visibility::Realtime).map_err(EsError::from)?;
         Ok(found.map(|found| (*found.source).clone()))
     };
@@ -168,7 +168,7 @@ pub(super) fn rewrite(
     mut left: u64,
     outcome: &mut Outcome,
 ) -> EsResult<u64> {
-    let shard = target.index.shard()?;
+    let shard = target.index.shard_to_write()?;
     let mut documents = found.iter();
     loop {
         let size = usize::try_from(left).unwrap_or(usize::MAX).min(request.batch);

@@ -12,9 +12,10 @@ use self::table::{Cell, Column, Table, column, extra};
 use super::nodes::{node_id, publish_address};
 use super::render::Rendering;
 use super::summary::{IndexSummary, health_of, summaries, totals};
-use super::targets::resolve;
+use super::targets::{read_options, resolve};
 use super::{Body, EsResponse, EsResult, Params, info};
 use crate::server::auth::now_millis;
+use crate::server::machine;
 use crate::server::metrics::resident_bytes;
 use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
@@ -56,18 +57,32 @@ async fn list(params: Params) -> EsResult<EsResponse> {
 /// The last step of the path, where it has one.
 type Last = Option<Path<String>>;
 
-/// What is known of the indices that a path names; all of them where it names none.
-async fn chosen(app: &Arc<AppState>, target: Last) -> EsResult<Vec<IndexSummary>> {
+/// What is known of the indices that a path names; of all that `defaults` and the parameters let wildcards find where it names none.
+async fn chosen(
+    app: &Arc<AppState>,
+    target: Last,
+    params: &Params,
+    defaults: IndicesOptions,
+) -> EsResult<Vec<IndexSummary>> {
+    let options = read_options(params, defaults)?;
     let worker = app.clone();
-    app.manage(move || match target {
-        None => summaries(&worker),
-        Some(Path(target)) => {
-            let options = IndicesOptions { expand_closed: true, ..IndicesOptions::default() };
-            let found = resolve(&worker, &target, options)?;
-            found.iter().map(|index| IndexSummary::of(index)).collect()
-        }
+    app.manage(move || {
+        let target = target.map_or_else(|| "_all".to_string(), |Path(target)| target);
+        let found = resolve(&worker, &target, options)?;
+        found.iter().map(|index| IndexSummary::of(index)).collect()
     })
     .await
+}
+
+/// Closed and hidden indices, too.
+fn everything() -> IndicesOptions {
+    IndicesOptions { expand_closed: true, expand_hidden: true, ..IndicesOptions::default() }
+}
+
+/// What is known of every index.
+async fn all(app: &Arc<AppState>) -> EsResult<Vec<IndexSummary>> {
+    let worker = app.clone();
+    app.manage(move || summaries(&worker)).await
 }
 
 const INDICES: &[Column] = &[
@@ -94,7 +109,9 @@ async fn indices(
 ) -> EsResult<EsResponse> {
     let health = params.one_of("health", &["green", "yellow", "red"])?.map(str::to_string);
     let mut table = Table::new(INDICES);
-    for index in chosen(&app, target).await? {
+    for index in
+        chosen(&app, target, &params, IndicesOptions { expand_closed: true, ..IndicesOptions::default() }).await?
+    {
         if health.as_deref().is_some_and(|health| health != index.health()) {
             continue;
         }
@@ -158,7 +175,7 @@ async fn health(
     Extension(rendering): Extension<Rendering>,
 ) -> EsResult<EsResponse> {
     let has_time = params.bool_or("ts", true)?;
-    let indices = chosen(&app, None).await?;
+    let indices = all(&app).await?;
     let num_indices = indices.len();
     let mut table = Table::new(if has_time { HEALTH } else { HEALTH.get(2..).unwrap_or(HEALTH) });
     let time = has_time.then(clock).into_iter().flatten();
@@ -194,7 +211,7 @@ async fn count(
     body: Body,
 ) -> EsResult<EsResponse> {
     body.refuse_members()?;
-    let indices = chosen(&app, target).await?;
+    let indices = chosen(&app, target, &params, IndicesOptions::default()).await?;
     let mut table = Table::new(COUNT);
     let [epoch, timestamp] = clock();
     let count: u64 = indices.iter().map(|index| index.num_roots).sum();
@@ -244,7 +261,12 @@ const NODES: &[Column] = &[
     extra("port", "po", "bound transport port"),
     extra("http_address", "http", "bound http address"),
     extra("version", "v", "es version"),
-    column("heap.percent", "hp,heapPercent", "used heap ratio"),
+    extra("disk.total", "dt,diskTotal", "total disk space"),
+    extra("disk.used", "du,diskUsed", "used disk space"),
+    extra("disk.avail", "d,da,disk,diskAvail", "available disk space"),
+    extra("disk.used_percent", "dup,diskUsedPercent", "used disk space percentage"),
+    column("heap.percent", "hp,heapPercent", "the process's part of the machine's memory"),
+    extra("ram.max", "rm,ramMax", "total machine memory"),
     column("ram.percent", "rp,ramPercent", "used machine memory ratio"),
     extra("ram.current", "rc,ramCurrent", "used memory of the process"),
     column("cpu", "", "recent cpu usage"),
@@ -261,28 +283,37 @@ async fn nodes(
     params: Params,
     Extension(rendering): Extension<Rendering>,
 ) -> EsResult<EsResponse> {
-    params.accept(&["full_id"]);
+    let full_id = params.bool_or("full_id", false)?;
     let address = publish_address(&app);
     let (host, port) = address.rsplit_once(':').unwrap_or((address.as_str(), ""));
-    let load = fs_err::read_to_string("/proc/loadavg").unwrap_or_default();
-    let mut load = load.split_whitespace().map(|one| one.parse().map_or(Cell::Missing, Cell::Float));
-    let mut next_load = || load.next().unwrap_or(Cell::Missing);
     let resident = resident_bytes().and_then(|bytes| u64::try_from(bytes).ok());
+    let (memory, disk) = (machine::memory(), machine::disk(app.catalog.folder()));
+    let bytes = |bytes: Option<u64>| bytes.map_or(Cell::Missing, Cell::Bytes);
+    let number = |number: Option<u64>| number.map_or(Cell::Missing, Cell::Number);
+    // A percentage of the disk has decimals.
+    let used_percent = |disk: machine::Space| Cell::Float(disk.used() as f64 * 100.0 / disk.total.max(1) as f64);
+    let [one, five, fifteen] = machine::load().map_or([const { Cell::Missing }; 3], |load| load.map(Cell::Float));
+    let id = node_id(&app);
     let mut table = Table::new(NODES);
     table.row([
-        node_id(&app).into(),
+        if full_id { id.into() } else { id.chars().take(4).collect::<String>().into() },
         Cell::Number(u64::from(std::process::id())),
         host.into(),
         port.into(),
         address.as_str().into(),
         info::VERSION.into(),
-        Cell::Missing,
-        Cell::Missing,
-        resident.map_or(Cell::Missing, Cell::Bytes),
-        Cell::Missing,
-        next_load(),
-        next_load(),
-        next_load(),
+        bytes(disk.map(|disk| disk.total)),
+        bytes(disk.map(machine::Space::used)),
+        bytes(disk.map(|disk| disk.available)),
+        disk.map_or(Cell::Missing, used_percent),
+        number(resident.zip(memory).map(|(bytes, memory)| memory.percent(bytes))),
+        bytes(memory.map(|memory| memory.total)),
+        number(memory.map(machine::Space::used_percent)),
+        bytes(resident),
+        number(machine::cpu_percent()),
+        one,
+        five,
+        fifteen,
         "dim".into(),
         "*".into(),
         app.options.node_name.as_str().into(),
@@ -332,21 +363,23 @@ async fn shards(
     let address = publish_address(&app);
     let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
     let mut table = Table::new(SHARDS);
-    for index in chosen(&app, target).await? {
+    for index in chosen(&app, target, &params, everything()).await? {
         let state = if index.health() == "green" { "STARTED" } else { "UNASSIGNED" };
-        let stats = index.stats.unwrap_or_default();
+        let number =
+            |of: fn(&ShardStats) -> u64| index.stats.as_ref().map_or(Cell::Missing, |stats| Cell::Number(of(stats)));
+        let size = index.stats.map_or(Cell::Missing, |stats| Cell::Bytes(stats.store_bytes));
         table.row([
-            index.name.into(),
+            index.name.as_str().into(),
             Cell::Number(0),
             "p".into(),
             state.into(),
-            Cell::Number(stats.documents),
-            Cell::Bytes(stats.store_bytes),
-            Cell::Bytes(stats.store_bytes),
+            number(|stats| stats.documents),
+            size.clone(),
+            size,
             host.into(),
             node_id(&app).into(),
             app.options.node_name.as_str().into(),
-            Cell::Number(stats.segments),
+            number(|stats| stats.segments),
         ]);
     }
     table.answer(&params, &rendering)
@@ -368,7 +401,7 @@ async fn segments(
     Extension(rendering): Extension<Rendering>,
 ) -> EsResult<EsResponse> {
     let mut table = Table::new(SEGMENTS);
-    for index in chosen(&app, target).await? {
+    for index in chosen(&app, target, &params, IndicesOptions::default()).await? {
         for segment in index.segments {
             table.row([
                 index.name.as_str().into(),
@@ -418,7 +451,7 @@ async fn allocation(
     params: Params,
     Extension(rendering): Extension<Rendering>,
 ) -> EsResult<EsResponse> {
-    let indices = chosen(&app, None).await?;
+    let indices = all(&app).await?;
     let address = publish_address(&app);
     let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
     let mut table = Table::new(ALLOCATION);

@@ -174,7 +174,7 @@ pub(super) async fn source(
 
 /// A document, if it is there; refreshed before where that is asked for.
 pub(super) fn find(index: &IndexHandle, id: &DocumentId, get: &GetParams) -> EsResult<Option<StoredDocument>> {
-    let shard = index.shard()?;
+    let shard = index.shard_to_read()?;
     if !get.is_routed && shard.definition().mappings.routing.is_some_and(|routing| routing.required) {
         let text = format!("routing is required for [{}]/[{id}]", index.name());
         return Err(EsError::new(400, "routing_missing_exception", text)

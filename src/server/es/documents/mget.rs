@@ -115,9 +115,9 @@ fn read_one(item: &Value, index: Option<&str>, source: &SourceFilter) -> EsResul
             "_index" => read.0 = text_of(value),
             "_id" => read.1 = text_of(value),
             "_source" => read.2 = SourceFilter::from_value(value)?,
-            "routing" | "_routing" => read.3 = !value.is_null(),
-            "version_type" | "_version_type" => {}
-            "stored_fields" | "_stored_fields" => refuse_stored_fields(Some("fields"))?,
+            "routing" => read.3 = !value.is_null(),
+            "version_type" => {}
+            "stored_fields" => refuse_stored_fields(Some("fields"))?,
             other => return Err(EsError::parsing(format!("unknown key [{other}] for a document of [docs]"))),
         }
     }

@@ -8,9 +8,23 @@ use serde_json::{Map, Value, json};
 use super::get::SourceFilter;
 use super::params::{VersionParams, invalid};
 use super::{Refresh, Refreshing, check_id, status_of, write_error, written};
+use crate::server::es::request::closest;
 use crate::server::es::{Body, EsError, EsResponse, EsResult, Params};
 use crate::server::state::AppState;
-use crate::store::shard::{Update, WriteAction, WriteOp, WriteResult, Written};
+use crate::store::shard::{Update, WriteAction, WriteCondition, WriteOp, WriteResult, Written};
+
+/// What a body may have.
+const FIELDS: [&str; 9] = [
+    "doc",
+    "upsert",
+    "doc_as_upsert",
+    "detect_noop",
+    "_source",
+    "if_seq_no",
+    "if_primary_term",
+    "script",
+    "scripted_upsert",
+];
 
 /// A body of `_update`, or of an `update` in `_bulk`.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +72,8 @@ impl UpdateBody {
                 ("scripted_upsert", value) if flag(&value) == Some(false) => {}
                 ("script" | "scripted_upsert", _) => return Err(EsError::unsupported("[script] of an update")),
                 (other, _) => {
-                    let text = format!("[UpdateRequest] unknown field [{other}]");
+                    let hint = closest(other, &FIELDS).map(|known| format!(" did you mean [{known}]?"));
+                    let text = format!("[UpdateRequest] unknown field [{other}]{}", hint.unwrap_or_default());
                     return Err(EsError::new(400, "x_content_parse_exception", text));
                 }
             }
@@ -72,6 +87,23 @@ impl UpdateBody {
             return Err(invalid(fault));
         }
         Ok(Self { update, returned, numbers })
+    }
+
+    /// Whether its parts may go with a condition on the document's sequence number.
+    ///
+    /// # Errors
+    /// `action_request_validation_exception` for what writes a document that is not there.
+    pub(in crate::server::es) fn check_condition(&self, condition: WriteCondition) -> EsResult<()> {
+        if condition == WriteCondition::None {
+            return Ok(());
+        }
+        if self.update.doc_as_upsert {
+            return Err(invalid("compare and write operations can not be used with upsert"));
+        }
+        if self.update.upsert.is_some() {
+            return Err(invalid("upsert requests don't support `if_seq_no` and `if_primary_term`"));
+        }
+        Ok(())
     }
 }
 
@@ -107,6 +139,7 @@ pub(super) async fn update(
         ..VersionParams::default()
     };
     let condition = numbers.condition(false)?;
+    read.check_condition(condition)?;
     if retries > 0 && numbers.if_seq_no.is_some() {
         return Err(invalid("compare and write operations can not be retried"));
     }
@@ -115,7 +148,7 @@ pub(super) async fn update(
     let (answer, refreshing) = app
         .write(move || {
             let target = worker.catalog.write_target(&index, require_alias)?;
-            let shard = target.index.shard()?;
+            let shard = target.index.shard_to_write()?;
             let id: crate::DocumentId = id.into();
             let op = WriteOp { id: Some(id.clone()), action: WriteAction::Update(read.update), routing, condition };
             let done = shard.write_one(op).map_err(|error| write_error(&target.index, Some(&id), error))?;

@@ -104,7 +104,8 @@ pub(super) fn query_string(body: &Value, context: &QueryContext<'_>) -> EsResult
         (true, Some(field)) => (context.boosted_fields(QUERY, std::slice::from_ref(&field))?, field == "*"),
         (true, None) => context.default_fields(QUERY)?,
     };
-    settings.options.lenient = lenient.unwrap_or(settings.is_everything);
+    let of_index = || context.definition.settings.other("query_string.lenient") == Some("true");
+    settings.options.lenient = lenient.unwrap_or_else(|| settings.is_everything || of_index());
     settings.options.slop = settings.phrase_slop;
     if text_given.trim().is_empty() {
         return Ok(common.around(Query::MatchNone));

@@ -141,6 +141,8 @@ pub(super) fn scroll(
 fn next_page(app: &Arc<AppState>, scroll: &Mutex<Scroll>) -> EsResult<SearchResponse> {
     // Held while the page is searched: pages of one scroll come one after another.
     let mut scroll = scroll.lock().unwrap_or_else(PoisonError::into_inner);
+    let counters: Vec<_> = scroll.targets.iter().map(|target| target.counters.clone()).collect();
+    let _counted: Vec<_> = counters.iter().map(|counters| counters.scroll.start()).collect();
     let is_first = scroll.after.is_none() && !scroll.is_exhausted;
     let mut search = scroll.search.clone();
     let mut options = options_of(&search, &scroll.params);

@@ -131,6 +131,7 @@ impl<'a> Fetcher<'a> {
     /// # Errors
     /// When a document cannot be read.
     pub(super) fn hits(&self, found: &[&CollectedHit], sort: &ResolvedSort) -> EsResult<Vec<Hit>> {
+        let _counted = self.target.counters.fetch.start();
         let locators: Vec<DocLocator> = found.iter().map(|hit| hit.locator).collect();
         let mut hits = Vec::with_capacity(found.len());
         for hit in found {

@@ -241,6 +241,8 @@ fn tree(
     written: &Value,
     basis: Basis,
 ) -> EsResult<Hybrid> {
+    let counters: Vec<_> = targets.iter().map(|target| target.counters.clone()).collect();
+    let _counted: Vec<_> = counters.iter().map(|counters| counters.query.start()).collect();
     let (from, size) = (search.from(), search.size());
     let tree = retriever::expand(retriever::parse(written, search.size)?, targets)?;
     let key = key_of(&tree, targets);

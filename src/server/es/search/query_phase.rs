@@ -143,6 +143,7 @@ impl Prepared {
         target: &Target,
         options: &RunOptions,
     ) -> EsResult<crate::retrieve::collect::Collected> {
+        let _counted = target.counters.query.start();
         let window = self.rescorers.iter().map(|rescorer| rescorer.window_size).max().unwrap_or(0);
         let depth = search.from().saturating_add(search.size());
         let depth = if search.size() == 0 && self.rescorers.is_empty() { 0 } else { depth.max(window) };

@@ -11,6 +11,7 @@ use crate::retrieve::Searcher;
 use crate::retrieve::query::Query;
 use crate::server::es::error::{EsError, EsResult};
 use crate::server::es::query_dsl::{self, QueryContext, QueryLimits};
+use crate::store::shard::Counters;
 
 /// One index of a search.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub(super) struct Target {
     /// The concrete name.
     pub(super) index: String,
     pub(super) uuid: String,
+    /// Where searches of the index are counted.
+    pub(super) counters: Arc<Counters>,
     /// The documents that the search sees.
     pub(super) searcher: Arc<Searcher>,
     /// The filters of the aliases by which the index was named; any of them.

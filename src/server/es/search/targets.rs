@@ -63,11 +63,12 @@ pub(super) fn resolve(
     let resolved = app.catalog.resolve(&names.join(","), options)?;
     let target = |(shard, resolved): (u32, crate::store::catalog::Resolved)| {
         let index = &resolved.index;
-        let searcher = index.shard()?.searcher();
+        let read = index.shard_to_read()?;
         Ok(Target {
             index: index.name().to_string(),
             uuid: index.uuid().to_string(),
-            searcher,
+            counters: read.counters().clone(),
+            searcher: read.searcher(),
             filters: resolved.filters.unwrap_or_default(),
             aliases: index.aliases().keys().cloned().collect(),
             shard,
@@ -123,7 +124,7 @@ fn surroundings(app: &Arc<AppState>) -> Surroundings {
         limits: query_limits(app),
         node: app.options.node_name.clone(),
         get: Box::new(move |index, id| {
-            let shard = state.catalog.one(index)?.shard()?;
+            let shard = state.catalog.one(index)?.shard_to_read()?;
             let found = shard.get(id, Visibility::Realtime)?;
             Ok(found.map(|found| found.source.as_ref().clone()))
         }),
