@@ -93,6 +93,10 @@ impl DocSet for JoinScorer {
         if self.doc >= target {
             return self.doc;
         }
+        if target >= self.parents.max_value() {
+            self.doc = TERMINATED;
+            return TERMINATED;
+        }
         // The children of `target` stand after the parent before it.
         let first_child = (0..target).rev().find(|&doc| self.parents.contains(doc)).map_or(0, |before| before + 1);
         if self.inner.doc() < first_child {
