@@ -20,6 +20,7 @@ mod phrase;
 mod prepared;
 mod rescoring;
 mod similar;
+mod sloppy;
 mod synonyms;
 mod term;
 mod union;

@@ -1,13 +1,14 @@
 //! Leaf of a compiled query: words at given distances, scored by our BM25 with the frequency of the phrase.
 //!
 //! Exact phrases count their occurrences; with slop, an occurrence that is `d` positions out of place counts `1 / (1 + d)`, found
-//! as Lucene's `SloppyPhraseMatcher` does (without its special care for words that repeat within the phrase).
+//! as [`super::sloppy`] tells.
 
 use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::query::{EmptyScorer, EnableScoring, Explanation, Query, Scorer, Weight};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, Term};
 
+use super::sloppy::{self, Place};
 use super::term::{Norms, SegmentNorms, explain_by_scorer};
 use crate::index::lexical::bm25;
 
@@ -54,8 +55,12 @@ impl PhraseLeaf {
     pub(super) fn open(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Option<PhraseScorer>> {
         let Some(first_term) = self.slots.first().and_then(|slot| slot.terms.first()) else { return Ok(None) };
         let inverted = reader.inverted_index(first_term.field())?;
+        let groups = match self.slop {
+            0 => vec![None; self.slots.len()],
+            _ => sloppy::groups(self.slots.iter().map(|slot| slot.terms.as_slice())),
+        };
         let mut slots = Vec::with_capacity(self.slots.len());
-        for slot in &self.slots {
+        for (slot, group) in self.slots.iter().zip(groups) {
             let mut postings = Vec::with_capacity(slot.terms.len());
             for term in &slot.terms {
                 postings.extend(inverted.read_postings(term, IndexRecordOption::WithFreqsAndPositions)?);
@@ -63,9 +68,13 @@ impl PhraseLeaf {
             if postings.is_empty() {
                 return Ok(None);
             }
-            slots.push(SlotPostings { offset: slot.offset, postings, positions: Vec::new() });
+            slots.push(SlotPostings { offset: slot.offset, group, postings, positions: Vec::new() });
         }
-        slots.sort_by_key(SlotPostings::cost);
+        if self.slop == 0 {
+            slots.sort_by_key(SlotPostings::cost);
+        } else {
+            slots.sort_by_key(|slot| slot.offset);
+        }
         let norms = self.norms.of_segment(first_term, reader);
         let mut scorer = PhraseScorer { slots, slop: self.slop, weight: self.weight * boost, norms, doc: 0, freq: 0.0 };
         scorer.find_from(0);
@@ -139,6 +148,7 @@ impl Scorer for PhrasesScorer {
 
 struct SlotPostings {
     offset: u32,
+    group: Option<usize>,
     postings: Vec<SegmentPostings>,
     /// In the current document, minus the offset, ascending.
     positions: Vec<i64>,
@@ -255,74 +265,32 @@ fn exact_freq(slots: &[SlotPostings]) -> f32 {
     shared.count() as f32
 }
 
-/// The sum of `1 / (1 + d)` over the occurrences that are at most `slop` positions out of place.
 fn sloppy_freq(slots: &[SlotPostings], slop: u32) -> f32 {
-    let lists: Vec<&[i64]> = slots.iter().map(|slot| slot.positions.as_slice()).collect();
-    let mut at = vec![0_usize; lists.len()];
-    let position = |at: &[usize], slot: usize| lists[slot].get(at[slot]).copied();
-    let Some(mut end) = (0..lists.len())
-        .map(|slot| position(&at, slot))
-        .collect::<Option<Vec<_>>>()
-        .and_then(|all| all.into_iter().max())
-    else {
-        return 0.0;
-    };
-    let mut freq = 0.0;
-    loop {
-        // The slot that stands first moves on while it stays first; its last place gives the shortest match.
-        let mut order: Vec<(i64, usize)> =
-            (0..lists.len()).filter_map(|slot| Some((position(&at, slot)?, slot))).collect();
-        order.sort_unstable();
-        let Some(&(first, slot)) = order.first() else { return freq };
-        let next = order.get(1).map_or(i64::MAX, |&(position, _)| position);
-        let mut shortest = end - first;
-        let exhausted = loop {
-            at[slot] += 1;
-            match position(&at, slot) {
-                None => break true,
-                Some(moved) if moved > next => {
-                    end = end.max(moved);
-                    break false;
-                }
-                Some(moved) => {
-                    end = end.max(moved);
-                    shortest = shortest.min(end - moved);
-                }
-            }
-        };
-        if shortest <= i64::from(slop) {
-            freq += 1.0 / (1.0 + shortest as f32);
-        }
-        if exhausted {
-            return freq;
-        }
-    }
+    let places: Vec<Place<'_>> =
+        slots.iter().map(|slot| Place { offset: slot.offset, positions: &slot.positions, group: slot.group }).collect();
+    sloppy::freq(&places, slop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn freq(slop: u32, positions: &[(u32, &[i64])]) -> f32 {
+    fn freq(positions: &[(u32, &[i64])]) -> f32 {
         let slots: Vec<SlotPostings> = positions
             .iter()
             .map(|&(offset, at)| SlotPostings {
                 offset,
+                group: None,
                 postings: vec![],
                 positions: at.iter().map(|position| position - i64::from(offset)).collect(),
             })
             .collect();
-        if slop == 0 { exact_freq(&slots) } else { sloppy_freq(&slots, slop) }
+        exact_freq(&slots)
     }
 
     #[test]
-    fn phrases_are_counted_as_lucene_counts_them() {
-        assert_eq!(freq(0, &[(0, &[3, 9]), (1, &[4, 8, 10])]), 2.0);
-        assert_eq!(freq(0, &[(0, &[3]), (2, &[4])]), 0.0);
-        // One word between costs 1, the reverse order costs 2.
-        assert_eq!(freq(1, &[(0, &[3]), (1, &[5])]), 0.5);
-        assert_eq!(freq(1, &[(0, &[4]), (1, &[3])]), 0.0);
-        assert!((freq(2, &[(0, &[4]), (1, &[3])]) - 1.0 / 3.0).abs() < 1e-6);
-        assert_eq!(freq(2, &[(0, &[3, 20]), (1, &[4, 21])]), 2.0);
+    fn exact_phrases_are_counted() {
+        assert_eq!(freq(&[(0, &[3, 9]), (1, &[4, 8, 10])]), 2.0);
+        assert_eq!(freq(&[(0, &[3]), (2, &[4])]), 0.0);
     }
 }
