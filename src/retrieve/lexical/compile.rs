@@ -30,7 +30,7 @@ use crate::index::lexical::{FieldKind, LexicalField};
 use crate::retrieve::query::{
     BlendedQuery, BoolQuery, CombinedTermQuery, FieldValue, FieldValues, FunctionScoreQuery, Fuzziness, FuzzyQuery,
     IdsQuery, MatchQuery, NestedQuery, PatternQuery, PhraseQuery, Query, RangeQuery as Range, Rewrite, ScoreFunction,
-    SynonymQuery, TermPhraseQuery, TermValue,
+    ScoreMode, SynonymQuery, TermPhraseQuery, TermValue,
 };
 
 /// Compiles queries for one snapshot.
@@ -362,8 +362,14 @@ impl Compiler<'_> {
         for path in std::iter::once(&query.places).chain(&query.alternatives) {
             let first = path.first().map_or(0, |place| place.position);
             let mut slots = Vec::with_capacity(path.len());
-            for place in path {
-                let own: Vec<Term> = place.terms.iter().map(|term| field.text_term(term)).collect();
+            for (idx, place) in path.iter().enumerate() {
+                let own: Vec<Term> = match (query.max_expansions, place.terms.as_slice()) {
+                    // Several words of one place are no beginnings.
+                    (Some(limit), [prefix]) if idx + 1 == path.len() => {
+                        self.searcher.beginning_with(field, prefix, limit)?
+                    }
+                    (_, terms) => terms.iter().map(|term| field.text_term(term)).collect(),
+                };
                 terms.extend(own.iter().cloned());
                 slots.push(PhraseSlot { offset: place.position.saturating_sub(first), terms: own });
             }
@@ -475,12 +481,17 @@ impl Compiler<'_> {
             };
             functions.push(Function { filter, weight: clause.weight, kind: self.function(clause.function.as_ref())? });
         }
+        // One function for all documents is no combination: Elasticsearch takes it as it is, its weight too.
+        let score_mode = match functions.as_slice() {
+            [Function { filter: None, .. }] => ScoreMode::First,
+            _ => query.score_mode,
+        };
         Ok(Box::new(Rescored {
             inner: self.in_scope(self.at_depth(&query.query, boost, depth + 1)?)?,
             others,
             rescore: Arc::new(FunctionScore {
                 functions,
-                score_mode: query.score_mode,
+                score_mode,
                 boost_mode: query.boost_mode,
                 max_boost: query.max_boost.map_or(f64::from(f32::MAX), f64::from),
                 min_score: query.min_score,

@@ -18,7 +18,7 @@ pub(super) const MAX_EXPANSIONS: usize = 50;
 #[derive(Debug, Clone)]
 pub(super) struct Expansion {
     pub(super) term: Term,
-    /// `1 - edits / length of the shorter`, in Lucene's manner; 1 for the word itself.
+    /// `1 - edits / length of the shorter`, at least 0, in Lucene's manner; 1 for the word itself.
     pub(super) boost: f32,
     pub(super) doc_freq: u64,
 }
@@ -80,10 +80,8 @@ impl LexicalSearcher {
                 let distance = automaton.eval(key).to_u8();
                 let length =
                     std::str::from_utf8(key).map_or(key.len(), |term| term.chars().count()).min(word.chars().count());
-                let boost = if distance == 0 { 1.0 } else { 1.0 - f32::from(distance) / length.max(1) as f32 };
-                if boost >= 0.0 {
-                    found.entry(key.to_vec()).or_insert((boost, 0)).1 += u64::from(stream.value().doc_freq);
-                }
+                let boost = if distance == 0 { 1.0 } else { 1.0 - f32::from(distance) / length as f32 };
+                found.entry(key.to_vec()).or_insert((boost, 0)).1 += u64::from(stream.value().doc_freq);
             }
         }
         let mut expansions: Vec<Expansion> = found
@@ -93,7 +91,9 @@ impl LexicalSearcher {
                 Some(Expansion { term, boost, doc_freq })
             })
             .collect();
+        // Those that differ in more letters than they have stand behind those that differ in all, and count as much: nothing.
         expansions.sort_by(|a, b| b.boost.total_cmp(&a.boost).then_with(|| a.term.cmp(&b.term)));
+        expansions.iter_mut().for_each(|expansion| expansion.boost = expansion.boost.max(0.0));
         Ok(expansions)
     }
 

@@ -117,7 +117,8 @@ pub(super) fn distance_feature(body: &Value, context: &QueryContext<'_>) -> EsRe
             ),
         ));
     }
-    let origin = context.date(&found, &origin, &DateReading::default(), Rounding::Down)?;
+    // Elasticsearch reads an origin as the end of the day, month or year that it names.
+    let origin = context.date(&found, &origin, &DateReading::default(), Rounding::Up)?;
     let pivot = duration("pivot", &pivot)?;
     if pivot <= 0 {
         return Err(EsError::illegal_argument("pivotDistance must be > 0"));

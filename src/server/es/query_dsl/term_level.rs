@@ -243,7 +243,7 @@ pub(super) fn prefix(body: &Value, context: &QueryContext<'_>) -> EsResult<Query
 }
 
 /// The field that holds the beginnings of a `search_as_you_type` field's words and shingles, where it holds some of this length.
-fn prefixes_of(field: &str, text: &str, context: &QueryContext<'_>) -> Option<String> {
+pub(super) fn prefixes_of(field: &str, text: &str, context: &QueryContext<'_>) -> Option<String> {
     const LONGEST: usize = 20;
     let root = match field.rsplit_once("._") {
         Some((root, shingles)) if shingles.ends_with("gram") => root,

@@ -333,7 +333,8 @@ fn scores_follow_the_formulas() {
     );
     close(json!({"rank_feature": {"field": "rank", "saturation": {"pivot": 10}, "boost": 4}}), "1", 3.2);
     close(json!({"rank_feature": {"field": "rank", "log": {"scaling_factor": 4}}}), "0", 14.0_f64.ln());
-    close(json!({"distance_feature": {"field": "when", "origin": "2024-01-08", "pivot": "7d"}}), "0", 0.5);
+    close(json!({"distance_feature": {"field": "when", "origin": "2024-01-08T00:00:00Z", "pivot": "7d"}}), "0", 0.5);
+    close(json!({"distance_feature": {"field": "when", "origin": "2024-01-08", "pivot": "8d"}}), "0", 0.5);
     close(
         json!({"nested": {"path": "who", "score_mode": "sum", "query": {"range": {"who.age": {"gte": 0, "boost": 2}}}}}),
         "0",

@@ -7,11 +7,13 @@ use super::super::error::{EsError, EsResult};
 use super::context::QueryContext;
 use super::field::{Kind, has_positions, kind_of, splits_on_whitespace, type_of};
 use super::object;
+use super::term_level::prefixes_of;
 use crate::index::lexical::{Analyzer, FieldKind, GraphStep, LexicalField, Token, TokenGraph};
 use crate::retrieve::query::{
     BoolQuery, FieldValue, Fuzziness, FuzzyQuery, MinimumShouldMatch, Operator, PatternQuery, PhrasePlace, Query,
     Rewrite, SynonymQuery, TermPhraseQuery, TermValue, WeightedTerm,
 };
+use crate::schema::flatten::{self, TextField, TextShape};
 
 /// What a text that an analyzer leaves nothing of matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -296,6 +298,17 @@ pub(super) enum Form {
     BoolPrefix,
 }
 
+impl Form {
+    /// For a phrase, to how many words its last place grows.
+    fn of_phrase(self, options: &TextOptions) -> Option<Option<usize>> {
+        match self {
+            Form::Phrase => Some(None),
+            Form::PhrasePrefix => Some(Some(options.max_expansions)),
+            Form::Words | Form::BoolPrefix => None,
+        }
+    }
+}
+
 impl QueryContext<'_> {
     /// The tokens of a text as a query in a field makes them; `quoted` for a phrase.
     pub(super) fn tokens(
@@ -322,30 +335,33 @@ impl QueryContext<'_> {
     /// What a text with tokens of several positions becomes; `None` where there are none.
     fn graph_query(&self, name: &str, tokens: &[Token], form: Form, options: &TextOptions) -> EsResult<Option<Query>> {
         let graph = TokenGraph::new(tokens.to_vec());
-        if !graph.is_graph() || !matches!(form, Form::Words | Form::Phrase) {
+        if !graph.is_graph() {
             return Ok(None);
         }
         let too_many =
             || EsError::illegal_argument(format!("the text in [{name}] has too many synonyms of several words"));
         let path_of = |tokens: &[Token]| places(tokens);
-        if form == Form::Phrase {
+        if let Some(max_expansions) = form.of_phrase(options) {
             let mut paths = graph.paths().ok_or_else(too_many)?.into_iter().map(|path| path_of(&path));
             let Some(first) = paths.next() else { return Ok(None) };
             if options.slop > 0 {
-                let phrases = std::iter::once(first).chain(paths).map(|path| phrase(name, &path, options.slop));
-                return Ok(Some(any_of(phrases.collect())));
+                let way = |path| in_order(name, &path, options.slop, max_expansions);
+                return Ok(Some(any_of(std::iter::once(first).chain(paths).map(way).collect())));
             }
             return Ok(Some(Query::TermPhrase(TermPhraseQuery {
                 field: name.to_string(),
                 places: phrase_places(&first),
                 slop: 0,
-                max_expansions: None,
+                max_expansions,
                 alternatives: paths.map(|path| phrase_places(&path)).collect(),
             })));
         }
         let fuzzy = options.fuzzy();
-        let mut clauses = Vec::new();
-        for step in graph.steps().ok_or_else(too_many)? {
+        let steps = graph.steps().ok_or_else(too_many)?;
+        let num_steps = steps.len();
+        let mut clauses = Vec::with_capacity(num_steps);
+        for (idx, step) in steps.into_iter().enumerate() {
+            let is_prefix = form == Form::BoolPrefix && idx + 1 == num_steps;
             clauses.push(match step {
                 GraphStep::Terms(tokens) => {
                     let mut terms: Vec<String> = Vec::new();
@@ -354,13 +370,16 @@ impl QueryContext<'_> {
                             terms.push(token.term);
                         }
                     }
-                    term_or_synonyms(name, &terms, fuzzy.as_ref())
+                    match terms.as_slice() {
+                        [prefix] if is_prefix => Query::Prefix(PatternQuery::new(name, prefix)),
+                        terms => term_or_synonyms(name, terms, fuzzy.as_ref()),
+                    }
                 }
                 GraphStep::Paths(paths) => {
                     let way = |path: Vec<Token>| {
                         let places = path_of(&path);
                         if options.auto_generate_synonyms_phrase_query {
-                            return phrase(name, &places, 0);
+                            return in_order(name, &places, 0, is_prefix.then_some(options.max_expansions));
                         }
                         let terms = places.iter().map(|(_, terms)| term_or_synonyms(name, terms, None));
                         combination(terms.collect(), Operator::And)
@@ -399,10 +418,15 @@ impl QueryContext<'_> {
             };
         }
         let tokens = self.tokens(options, &field, is_phrase, &text)?;
+        if let Some(max_expansions) = form.of_phrase(options)
+            && let Some(query) = self.phrase_of_shingles(name, &field, &tokens, options.slop, max_expansions)
+        {
+            return Ok(query);
+        }
         if let Some(query) = self.graph_query(name, &tokens, form, options)? {
             return match form {
-                Form::Words => with_minimum(query, options.minimum_should_match.as_deref()),
-                Form::Phrase | Form::PhrasePrefix | Form::BoolPrefix => Ok(query),
+                Form::Words | Form::BoolPrefix => with_minimum(query, options.minimum_should_match.as_deref()),
+                Form::Phrase | Form::PhrasePrefix => Ok(query),
             };
         }
         let places = places(&tokens);
@@ -411,7 +435,7 @@ impl QueryContext<'_> {
         }
         Ok(match form {
             Form::Phrase => phrase(name, &places, options.slop),
-            Form::PhrasePrefix => phrase_prefix(name, &places, options),
+            Form::PhrasePrefix => in_order(name, &places, options.slop, Some(options.max_expansions)),
             Form::Words => {
                 let fuzzy = options.fuzzy();
                 let clause = |(_, terms): &(u32, Vec<String>)| term_or_synonyms(name, terms, fuzzy.as_ref());
@@ -419,10 +443,49 @@ impl QueryContext<'_> {
                 with_minimum(query, options.minimum_should_match.as_deref())?
             }
             Form::BoolPrefix => {
-                let query = combination(bool_prefix(name, &places, options), options.operator);
+                // What stands behind the last word ends it.
+                let is_open = tokens.last().is_some_and(|token| token.end >= text.len());
+                let query = combination(bool_prefix(name, &places, is_open, options), options.operator);
                 with_minimum(query, options.minimum_should_match.as_deref())?
             }
         })
+    }
+
+    /// An exact phrase in a `search_as_you_type` field, asked of its fields of neighbouring words, as Elasticsearch does; `None` for
+    /// other fields, and for phrases that are asked of the words themselves.
+    fn phrase_of_shingles(
+        &self,
+        name: &str,
+        field: &LexicalField,
+        tokens: &[Token],
+        slop: u32,
+        max_expansions: Option<usize>,
+    ) -> Option<Query> {
+        let is_contiguous = tokens.windows(2).all(|pair| match pair {
+            [left, right] => right.position == left.position + 1,
+            _ => true,
+        });
+        if slop > 0 || !is_contiguous || tokens.iter().any(|token| token.position_length > 1) {
+            return None;
+        }
+        let (asked, terms): (String, Vec<String>) = if is_of_shingles(name, field) {
+            max_expansions?;
+            (name.to_string(), tokens.iter().map(|token| token.term.clone()).collect())
+        } else if type_of(field) == "search_as_you_type" && tokens.len() > 1 {
+            let shingles = |size: &usize| format!("{name}._{size}gram");
+            let size = (2..=tokens.len()).take_while(|size| self.find(&shingles(size)).is_some()).last()?;
+            let words: Vec<&str> = tokens.iter().map(|token| token.term.as_str()).collect();
+            (shingles(&size), words.windows(size).map(|words| words.join(" ")).collect())
+        } else {
+            return None;
+        };
+        if let (Some(_), [only]) = (max_expansions, terms.as_slice())
+            && let Some(prefixes) = prefixes_of(&asked, only, self)
+        {
+            return Some(Query::Term(FieldValue { field: prefixes, value: TermValue::Text(only.clone()) }));
+        }
+        let places: Places = (0..).zip(terms).map(|(position, term)| (position, vec![term])).collect();
+        Some(in_order(&asked, &places, 0, max_expansions))
     }
 
     /// A text in a field of numbers, dates or truths: looked up as a value.
@@ -461,26 +524,33 @@ impl QueryContext<'_> {
     }
 }
 
-fn phrase_prefix(name: &str, places: &Places, options: &TextOptions) -> Query {
+/// Whether a field holds runs of neighbouring words of a `search_as_you_type` field.
+fn is_of_shingles(name: &str, field: &LexicalField) -> bool {
+    let shape = field.extra.mapping.as_deref().map(|mapping| &mapping.kind);
+    let has_shingles = matches!(shape, Some(flatten::FieldKind::Text(TextField { shape: TextShape::Shingles(_), .. })));
+    has_shingles && name.ends_with("gram")
+}
+
+/// A phrase; where `max_expansions` is given, one whose last place is the beginning of that many words at most.
+fn in_order(name: &str, places: &Places, slop: u32, max_expansions: Option<usize>) -> Query {
+    if max_expansions.is_none() {
+        return phrase(name, places, slop);
+    }
     Query::TermPhrase(TermPhraseQuery {
         field: name.to_string(),
         places: phrase_places(places),
-        slop: options.slop,
-        max_expansions: Some(options.max_expansions),
+        slop,
+        max_expansions,
         alternatives: Vec::new(),
     })
 }
 
-/// Every place as words, the last as beginnings of words.
-pub(super) fn bool_prefix(name: &str, places: &Places, options: &TextOptions) -> Vec<Query> {
+/// Every place as words, a single word at the last as the beginning of words where it `is_open`.
+pub(super) fn bool_prefix(name: &str, places: &Places, is_open: bool, options: &TextOptions) -> Vec<Query> {
     let fuzzy = options.fuzzy();
-    let mut clauses = Vec::with_capacity(places.len());
-    for (idx, (_, terms)) in places.iter().enumerate() {
-        clauses.push(if idx + 1 == places.len() {
-            any_of(terms.iter().map(|term| Query::Prefix(PatternQuery::new(name, term))).collect())
-        } else {
-            term_or_synonyms(name, terms, fuzzy.as_ref())
-        });
-    }
-    clauses
+    let clause = |(idx, (_, terms)): (usize, &(u32, Vec<String>))| match terms.as_slice() {
+        [prefix] if is_open && idx + 1 == places.len() => Query::Prefix(PatternQuery::new(name, prefix)),
+        terms => term_or_synonyms(name, terms, fuzzy.as_ref()),
+    };
+    places.iter().enumerate().map(clause).collect()
 }
