@@ -162,6 +162,7 @@ impl Finisher {
         if known.is_empty() && (bounds.0.is_none() || bounds.1.is_none()) {
             return Ok(());
         }
+        let sibling = known.first().cloned();
         let mut known = known.into_iter().peekable();
         let mut at = first;
         while at <= last {
@@ -172,7 +173,13 @@ impl Finisher {
             while let Some(bucket) = known.next_if(|bucket| place_of(bucket) <= at) {
                 found = Some(bucket);
             }
-            let empty = || Bucket::keyed(key(at), 0, agg.aggs.iter().map(empty).collect());
+            let empty = || {
+                let mut bucket = Bucket::keyed(key(at), 0, agg.aggs.iter().map(empty).collect());
+                if let Some(sibling) = &sibling {
+                    resemble(&mut bucket.aggs, &sibling.aggs);
+                }
+                bucket
+            };
             buckets.buckets.push(found.unwrap_or_else(empty));
             let after = next(at);
             if after <= at {
@@ -216,6 +223,24 @@ fn page(request: &Composite, buckets: &mut Buckets) {
     buckets.buckets.sort_by(compare);
     buckets.buckets.truncate(request.size);
     buckets.after = buckets.buckets.last().and_then(|bucket| bucket.key.clone());
+}
+
+/// Gives results without documents what those beside them know of the field and of the background.
+fn resemble(empty: &mut [Outcome], siblings: &[Outcome]) {
+    for (empty, sibling) in empty.iter_mut().zip(siblings) {
+        match (empty, sibling) {
+            (Outcome::Metric(empty), Outcome::Metric(sibling)) => empty.values.clone_from(&sibling.values),
+            (Outcome::Single(empty), Outcome::Single(sibling)) => resemble(&mut empty.aggs, &sibling.aggs),
+            (Outcome::Buckets(empty), Outcome::Buckets(sibling)) => {
+                empty.background = sibling.background;
+                empty.values.clone_from(&sibling.values);
+                for (empty, sibling) in empty.buckets.iter_mut().zip(&sibling.buckets) {
+                    resemble(&mut empty.aggs, &sibling.aggs);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The result of an aggregation that saw no document.

@@ -151,6 +151,16 @@ impl Rounding {
             Interval::Calendar(unit) => unit.fixed_length().unwrap_or(DAY),
         };
         let mut candidate = key.saturating_add(length);
+        if let Some(zone) = &self.zone
+            && self.round_without_offset(candidate) <= key
+        {
+            // The clocks were put back meanwhile: the next interval begins that much later.
+            let local = floor(key.saturating_add(offset_at(zone, key)), length).saturating_add(length);
+            let rounded = self.round_without_offset(first_at(zone, local));
+            if rounded > key {
+                return rounded;
+            }
+        }
         loop {
             let rounded = self.round_without_offset(candidate);
             if rounded > key || candidate == i64::MAX {
@@ -365,14 +375,15 @@ mod tests {
         #[test]
         fn intervals_tile(
             millis in -4_000_000_000_000_i64..4_000_000_000_000,
-            which in 0..10_usize,
+            which in 0..14_usize,
             zone in 0..5_usize,
         ) {
             use CalendarUnit::{Day, Hour, Minute, Month, Quarter, Second, Week, Year};
             let intervals = [
                 Interval::Calendar(Second), Interval::Calendar(Minute), Interval::Calendar(Hour), Interval::Calendar(Day),
                 Interval::Calendar(Week), Interval::Calendar(Month), Interval::Calendar(Quarter), Interval::Calendar(Year),
-                Interval::Fixed(12 * HOUR), Interval::Fixed(7 * MINUTE),
+                Interval::Fixed(12 * HOUR), Interval::Fixed(7 * MINUTE), Interval::Fixed(DAY), Interval::Fixed(7 * DAY),
+                Interval::Fixed(90 * MINUTE), Interval::Fixed(100 * DAY),
             ];
             let zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"];
             let rounding = rounding(intervals[which], zones[zone]);

@@ -435,10 +435,12 @@ impl KeyReader {
 
     /// Every number of the index, whatever the documents that are looked at; for buckets without documents.
     pub(super) fn all(&self) -> Vec<i64> {
-        if let Keys::Ordinals { ordinals, .. } = &self.keys {
-            return (0..i64::from(ordinals.num_terms())).collect();
+        if let Keys::Ordinals { ordinals, missing } = &self.keys {
+            let mut all: Vec<i64> = (0..i64::from(ordinals.num_terms())).collect();
+            all.extend(missing.as_ref().map(|(number, _)| *number).filter(|number| !all.contains(number)));
+            return all;
         }
-        let mut all = Vec::new();
+        let mut all: Vec<i64> = self.missing.into_iter().collect();
         for values in &self.segments {
             match values {
                 DocValues::Long(column) => {
