@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::wanted::{Clause, Phrase, Wanted};
+use super::wanted::{Clause, Phrase, Sought, Wanted};
 use crate::index::lexical::Token;
 
 /// A stretch of a text that is marked, and what it counts as.
@@ -48,7 +48,7 @@ impl Tokens {
     /// What is wanted, in the order of the text. What several parts of a query want is found once for each.
     pub(super) fn find(&self, wanted: &Wanted) -> Vec<Found> {
         let mut found = Vec::new();
-        for clause in &wanted.clauses {
+        for Sought { clause, .. } in &wanted.clauses {
             match clause {
                 Clause::Terms(terms) => {
                     for term in terms {
@@ -83,24 +83,26 @@ impl Tokens {
         found
     }
 
-    /// The tokens that are marked one by one: those of phrases only where the phrase stands.
-    pub(super) fn find_words(&self, wanted: &Wanted) -> Vec<Option<String>> {
-        let mut marks: Vec<Option<String>> = vec![None; self.tokens.len()];
-        let mut mark = |at: usize| {
+    /// The tokens that are marked one by one, each with how much it counts: those of phrases only where the phrase stands.
+    pub(super) fn find_words(&self, wanted: &Wanted) -> Vec<Option<(String, f32)>> {
+        let mut marks: Vec<Option<(String, f32)>> = vec![None; self.tokens.len()];
+        let mut mark = |at: usize, boost: f32| {
             if let (Some(slot), Some((term, ..))) = (marks.get_mut(at), self.tokens.get(at)) {
-                *slot = Some(term.clone());
+                *slot = (boost > 0.0).then(|| (term.clone(), boost));
             }
         };
-        for clause in &wanted.clauses {
+        for Sought { clause, boost } in &wanted.clauses {
             match clause {
                 Clause::Terms(terms) => {
-                    terms.iter().filter_map(|term| self.by_term.get(term)).flatten().for_each(|at| mark(*at));
+                    terms.iter().filter_map(|term| self.by_term.get(term)).flatten().for_each(|at| mark(*at, *boost));
                 }
                 Clause::Pattern { matches, .. } => {
                     let hits = self.tokens.iter().enumerate().filter(|(_, (term, ..))| matches.holds(term));
-                    hits.for_each(|(at, _)| mark(at));
+                    hits.for_each(|(at, (term, ..))| mark(at, boost * matches.part(term)));
                 }
-                Clause::Phrase(phrase) => self.phrase_spans(phrase).into_iter().flatten().for_each(&mut mark),
+                Clause::Phrase(phrase) => {
+                    self.phrase_spans(phrase).into_iter().flatten().for_each(|at| mark(at, *boost));
+                }
             }
         }
         marks
@@ -177,7 +179,7 @@ mod tests {
 
     fn phrase(words: &[&str], slop: u32, is_prefix: bool) -> Wanted {
         let places = (0..).zip(words).map(|(position, word)| (position, vec![word.to_string()])).collect();
-        Wanted { clauses: vec![Clause::Phrase(Phrase { places, slop, is_prefix })] }
+        Wanted { clauses: vec![Sought { clause: Clause::Phrase(Phrase { places, slop, is_prefix }), boost: 1.0 }] }
     }
 
     fn marked(text: &str, wanted: &Wanted) -> Vec<String> {

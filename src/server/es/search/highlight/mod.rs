@@ -213,15 +213,17 @@ impl HighlightedField<'_> {
             fragments.extend(plain::fragments(value, &tokens, wanted, &self.style));
         }
         if self.style.order_by_score {
-            fragments.sort_by_key(|fragment| std::cmp::Reverse(fragment.score));
+            fragments.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
         if self.style.number_of_fragments > 0 {
             fragments.truncate(self.style.number_of_fragments);
         }
         if fragments.is_empty() && self.style.no_match_size > 0 {
             let first = values.first().map(Vec::as_slice).unwrap_or_default();
-            let none = unified::snippets(first, &[], &self.style);
-            return none.into_iter().map(|snippet| snippet.text).collect();
+            let mut tokens = Tokens::default();
+            add_tokens(&mut tokens, analyzer.as_ref(), first, 0);
+            let (size, escapes_html) = (self.style.no_match_size, self.style.escapes_html);
+            return plain::beginning(first, &tokens, size, escapes_html).into_iter().collect();
         }
         fragments.into_iter().map(|fragment| fragment.text).collect()
     }

@@ -1,4 +1,4 @@
-//! The plain highlighter: fragments of a size, word by word, scored by how many different words they have.
+//! The plain highlighter: fragments of a size, word by word, scored by the boosts of the different words that they have.
 //!
 //! The way is that of Lucene's `Highlighter` as Elasticsearch runs it: a value is cut after the word that reaches the next multiple
 //! of the fragment's size, but not inside of a phrase, and not so late that hardly anything would be left.
@@ -13,7 +13,7 @@ use super::wanted::Wanted;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fragment {
     pub(super) text: String,
-    pub(super) score: usize,
+    pub(super) score: f32,
     nth: usize,
 }
 
@@ -23,9 +23,10 @@ pub(super) fn fragments(value: &[char], tokens: &Tokens, wanted: &Wanted, style:
     let mut cutter = Cutter { size: style.fragment_size, num_fragments: 1, spans: spans(tokens, &marks, wanted) };
     let mut state = State { value, style, shown: String::new(), at: 0, group: None };
     let mut done: Vec<Fragment> = Vec::new();
-    let mut words: Vec<String> = Vec::new();
-    let finish = |shown: &mut String, words: &mut Vec<String>, done: &mut Vec<Fragment>| {
-        done.push(Fragment { text: std::mem::take(shown), score: words.len(), nth: done.len() });
+    let mut words: Vec<(String, f32)> = Vec::new();
+    let finish = |shown: &mut String, words: &mut Vec<(String, f32)>, done: &mut Vec<Fragment>| {
+        let score = words.iter().map(|(_, boost)| boost).sum();
+        done.push(Fragment { text: std::mem::take(shown), score, nth: done.len() });
         words.clear();
     };
     for ((nth, (_, _, range)), mark) in tokens.iter().enumerate().zip(&marks) {
@@ -36,10 +37,10 @@ pub(super) fn fragments(value: &[char], tokens: &Tokens, wanted: &Wanted, style:
                 finish(&mut state.shown, &mut words, &mut done);
             }
         }
-        if let Some(word) = mark
-            && !words.contains(word)
+        if let Some((word, boost)) = mark
+            && !words.iter().any(|(known, _)| known == word)
         {
-            words.push(word.clone());
+            words.push((word.clone(), *boost));
         }
         let (group, marked) = state.group.get_or_insert_with(|| (range.clone(), false));
         group.end = group.end.max(range.end);
@@ -48,10 +49,20 @@ pub(super) fn fragments(value: &[char], tokens: &Tokens, wanted: &Wanted, style:
     state.flush();
     state.push(state.at..value.len());
     finish(&mut state.shown, &mut words, &mut done);
-    done.retain(|fragment| fragment.score > 0);
-    done.sort_by(|a, b| b.score.cmp(&a.score).then(a.nth.cmp(&b.nth)));
+    done.retain(|fragment| fragment.score > 0.0);
+    done.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.nth.cmp(&b.nth)));
     done.truncate(if style.number_of_fragments == 0 { 1 } else { style.number_of_fragments });
     done
+}
+
+/// The beginning of a value without what is looked for: its words that end within `size` characters, or all of it where all do.
+pub(super) fn beginning(value: &[char], tokens: &Tokens, size: usize, escapes_html: bool) -> Option<String> {
+    let ends = || tokens.iter().map(|(_, _, range)| range.end);
+    let end = ends().take_while(|end| *end <= size).last()?;
+    let mut shown = String::new();
+    let characters = value.iter().take(end);
+    characters.for_each(|character| super::push_character(*character, escapes_html, &mut shown));
+    Some(shown)
 }
 
 struct State<'a> {
@@ -85,8 +96,8 @@ impl State<'_> {
 }
 
 /// The runs of tokens that are phrases: no cut falls inside.
-fn spans(tokens: &Tokens, marks: &[Option<String>], wanted: &Wanted) -> Vec<Range<usize>> {
-    let has_phrases = wanted.clauses.iter().any(|clause| matches!(clause, super::wanted::Clause::Phrase(_)));
+fn spans(tokens: &Tokens, marks: &[Option<(String, f32)>], wanted: &Wanted) -> Vec<Range<usize>> {
+    let has_phrases = wanted.clauses.iter().any(|clause| matches!(clause.clause, super::wanted::Clause::Phrase(_)));
     if !has_phrases {
         return Vec::new();
     }
@@ -128,7 +139,7 @@ mod tests {
     use super::*;
     use crate::index::lexical::Analyzer;
     use crate::server::es::search::highlight::spec::HighlightSpec;
-    use crate::server::es::search::highlight::wanted::Clause;
+    use crate::server::es::search::highlight::wanted::{Clause, Sought};
 
     fn shown(text: &str, words: &[&str], options: serde_json::Value) -> Vec<String> {
         let spec = HighlightSpec::parse(&options).unwrap();
@@ -136,7 +147,12 @@ mod tests {
         let value: Vec<char> = text.chars().collect();
         let mut tokens = Tokens::default();
         tokens.add(Analyzer::named("standard").unwrap().tokens(text), 0, |byte| byte);
-        let wanted = Wanted { clauses: words.iter().map(|word| Clause::Terms(vec![word.to_string()])).collect() };
+        let sought = |word: &&str| {
+            let (word, boost) =
+                word.split_once('^').map_or((*word, 1.0), |(word, boost)| (word, boost.parse().unwrap()));
+            Sought { clause: Clause::Terms(vec![word.to_string()]), boost }
+        };
+        let wanted = Wanted { clauses: words.iter().map(sought).collect() };
         fragments(&value, &tokens, &wanted, &style).into_iter().map(|fragment| fragment.text).collect()
     }
 
@@ -152,5 +168,7 @@ mod tests {
             ["one <em>two</em> three four five six seven eight nine ten eleven twelve"]
         );
         assert!(shown(text, &["none"], serde_json::json!({})).is_empty());
+        let boosted = serde_json::json!({"fragment_size": 20, "number_of_fragments": 1});
+        assert_eq!(shown(text, &["two", "eight^3", "nine"], boosted), [" five six seven <em>eight</em>"]);
     }
 }

@@ -6,7 +6,15 @@ use crate::retrieve::query::{FieldValue, Fuzziness, Query, TermValue};
 /// What is marked in a field.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    pub(super) clauses: Vec<Clause>,
+    pub(super) clauses: Vec<Sought>,
+}
+
+/// One thing that is looked for, and how much it counts.
+#[derive(Debug)]
+pub(super) struct Sought {
+    pub(super) clause: Clause,
+    /// The product of the boosts around it.
+    pub(super) boost: f32,
 }
 
 /// One thing that is looked for.
@@ -83,17 +91,17 @@ impl Scope<'_> {
 impl Wanted {
     pub(super) fn of(query: &Query, scope: &Scope<'_>) -> Self {
         let mut wanted = Self::default();
-        wanted.collect(query, scope);
+        wanted.collect(query, scope, 1.0);
         wanted
     }
 
-    fn collect(&mut self, query: &Query, scope: &Scope<'_>) {
+    fn collect(&mut self, query: &Query, scope: &Scope<'_>, boost: f32) {
         match query {
             Query::Match(query)
                 if scope.has_any(query.fields.iter().map(|f| f.field.as_str()), query.fields.is_empty()) =>
             {
                 for (_, term) in scope.tokens(query.analyzer.as_deref(), &query.text) {
-                    self.word(term, query.fuzziness);
+                    self.word(term, query.fuzziness, boost);
                 }
             }
             Query::Phrase(query)
@@ -101,65 +109,75 @@ impl Wanted {
             {
                 let tokens = scope.tokens(query.analyzer.as_deref(), &query.text);
                 let places = tokens.into_iter().map(|(position, term)| (position, vec![term])).collect();
-                self.phrase(Phrase { places, slop: query.slop, is_prefix: query.prefix });
+                self.phrase(Phrase { places, slop: query.slop, is_prefix: query.prefix }, boost);
             }
             Query::Term(FieldValue { field, value }) if scope.has(field) => {
-                self.clauses.push(Clause::Terms(vec![text_of(value)]));
+                self.push(boost, Clause::Terms(vec![text_of(value)]));
             }
             Query::Terms(query) if scope.has(&query.field) => {
-                self.clauses.push(Clause::Terms(query.values.iter().map(text_of).collect()));
+                self.push(boost, Clause::Terms(query.values.iter().map(text_of).collect()));
             }
             Query::Synonym(query) if scope.has(&query.field) => {
-                self.clauses.push(Clause::Terms(query.terms.iter().map(|term| term.term.clone()).collect()));
+                self.push(boost, Clause::Terms(query.terms.iter().map(|term| term.term.clone()).collect()));
             }
             Query::TermPhrase(query) if scope.has(&query.field) => {
                 let places = query.places.iter().map(|place| (place.position, place.terms.clone())).collect();
-                self.phrase(Phrase { places, slop: query.slop, is_prefix: query.max_expansions.is_some() });
+                self.phrase(Phrase { places, slop: query.slop, is_prefix: query.max_expansions.is_some() }, boost);
             }
             Query::CombinedTerm(query) if query.fields.iter().any(|field| scope.has(&field.field)) => {
-                self.clauses.push(Clause::Terms(query.terms.clone()));
+                self.push(boost, Clause::Terms(query.terms.clone()));
             }
             Query::Blended(query) => {
                 let terms = query.terms.iter().filter(|term| scope.has(&term.field));
-                self.clauses.push(Clause::Terms(terms.map(|term| term.term.clone()).collect()));
+                self.push(boost, Clause::Terms(terms.map(|term| term.term.clone()).collect()));
             }
-            Query::Prefix(query) if scope.has(&query.field) => self.clauses.push(Clause::Pattern {
-                name: format!("{}*", query.text),
-                matches: TermTest::Prefix { text: query.text.clone(), ignores_case: query.case_insensitive },
-            }),
-            Query::Wildcard(query) if scope.has(&query.field) => self.clauses.push(Clause::Pattern {
-                name: query.text.clone(),
-                matches: TermTest::Wildcard { pattern: query.text.clone(), ignores_case: query.case_insensitive },
-            }),
+            Query::Prefix(query) if scope.has(&query.field) => self.push(
+                boost,
+                Clause::Pattern {
+                    name: format!("{}*", query.text),
+                    matches: TermTest::Prefix { text: query.text.clone(), ignores_case: query.case_insensitive },
+                },
+            ),
+            Query::Wildcard(query) if scope.has(&query.field) => self.push(
+                boost,
+                Clause::Pattern {
+                    name: query.text.clone(),
+                    matches: TermTest::Wildcard { pattern: query.text.clone(), ignores_case: query.case_insensitive },
+                },
+            ),
             Query::Regexp(query) if scope.has(&query.field) => {
                 // Lucene's syntax agrees with ours on what is common; an expression that ours does not read marks nothing.
                 let flags = if query.case_insensitive { "(?si)" } else { "(?s)" };
                 if let Ok(regex) = regex::Regex::new(&format!("^{flags}(?:{})$", query.text)) {
-                    self.clauses.push(Clause::Pattern { name: query.text.clone(), matches: TermTest::Regex(regex) });
+                    self.push(boost, Clause::Pattern { name: query.text.clone(), matches: TermTest::Regex(regex) });
                 }
             }
-            Query::Fuzzy(query) if scope.has(&query.field) => self.clauses.push(Clause::Pattern {
-                name: format!("{}~", query.term),
-                matches: TermTest::Fuzzy {
-                    term: query.term.clone(),
-                    edits: query.fuzziness.edits(&query.term),
-                    prefix_length: query.prefix_length,
-                    transpositions: query.transpositions,
+            Query::Fuzzy(query) if scope.has(&query.field) => self.push(
+                boost,
+                Clause::Pattern {
+                    name: format!("{}~", query.term),
+                    matches: TermTest::Fuzzy {
+                        term: query.term.clone(),
+                        edits: query.fuzziness.edits(&query.term),
+                        prefix_length: query.prefix_length,
+                        transpositions: query.transpositions,
+                    },
                 },
-            }),
+            ),
             Query::Bool(query) => {
                 let parts = query.must.iter().chain(&query.should).chain(&query.filter);
-                parts.for_each(|part| self.collect(part, scope));
+                parts.for_each(|part| self.collect(part, scope, boost));
             }
-            Query::Boosting(query) => self.collect(&query.positive, scope),
-            Query::FunctionScore(query) => self.collect(&query.query, scope),
+            Query::Boosting(query) => self.collect(&query.positive, scope, boost),
+            // Lucene's highlighter forgets what stands around a function.
+            Query::FunctionScore(query) => self.collect(&query.query, scope, 1.0),
+            Query::Boost(query) => self.collect(&query.query, scope, boost * query.boost),
             Query::DisMax(_)
             | Query::ConstantScore(_)
-            | Query::Boost(_)
             | Query::Capped(_)
             | Query::ScriptScore(_)
             | Query::Nested(_)
-            | Query::Named(_) => query.children().into_iter().for_each(|child| self.collect(child, scope)),
+            | Query::Named(_) => query.children().into_iter().for_each(|child| self.collect(child, scope, boost)),
             Query::MatchAll
             | Query::MatchNone
             | Query::Match(_)
@@ -184,19 +202,26 @@ impl Wanted {
         }
     }
 
-    fn word(&mut self, term: String, fuzziness: Option<Fuzziness>) {
-        let edits = fuzziness.map_or(0, |fuzziness| fuzziness.edits(&term));
-        if edits == 0 {
-            self.clauses.push(Clause::Terms(vec![term]));
-            return;
-        }
-        self.clauses.push(Clause::Pattern {
-            name: format!("{term}~{edits}"),
-            matches: TermTest::Fuzzy { term, edits, prefix_length: 0, transpositions: true },
-        });
+    fn push(&mut self, boost: f32, clause: Clause) {
+        self.clauses.push(Sought { clause, boost });
     }
 
-    fn phrase(&mut self, mut phrase: Phrase) {
+    fn word(&mut self, term: String, fuzziness: Option<Fuzziness>, boost: f32) {
+        let edits = fuzziness.map_or(0, |fuzziness| fuzziness.edits(&term));
+        if edits == 0 {
+            self.push(boost, Clause::Terms(vec![term]));
+            return;
+        }
+        self.push(
+            boost,
+            Clause::Pattern {
+                name: format!("{term}~{edits}"),
+                matches: TermTest::Fuzzy { term, edits, prefix_length: 0, transpositions: true },
+            },
+        );
+    }
+
+    fn phrase(&mut self, mut phrase: Phrase, boost: f32) {
         // Terms at one place stand for one another.
         phrase.places.sort_by_key(|(position, _)| *position);
         let mut places: Vec<(u32, Vec<String>)> = Vec::new();
@@ -209,14 +234,14 @@ impl Wanted {
         phrase.places = places;
         match (phrase.places.as_slice(), phrase.is_prefix) {
             ([], _) => {}
-            ([(_, terms)], false) => self.clauses.push(Clause::Terms(terms.clone())),
+            ([(_, terms)], false) => self.push(boost, Clause::Terms(terms.clone())),
             ([(_, terms)], true) => {
                 for term in terms {
                     let matches = TermTest::Prefix { text: term.clone(), ignores_case: false };
-                    self.clauses.push(Clause::Pattern { name: format!("{term}*"), matches });
+                    self.push(boost, Clause::Pattern { name: format!("{term}*"), matches });
                 }
             }
-            _ => self.clauses.push(Clause::Phrase(phrase)),
+            _ => self.push(boost, Clause::Phrase(phrase)),
         }
     }
 }
@@ -232,6 +257,17 @@ fn text_of(value: &TermValue) -> String {
 }
 
 impl TermTest {
+    /// How much of a boost a term gets that it holds of: one that is near, by how near it is.
+    pub(super) fn part(&self, term: &str) -> f32 {
+        let TermTest::Fuzzy { term: wanted, edits, transpositions, .. } = self else { return 1.0 };
+        let distance = (0..*edits).find(|edits| is_near(wanted, term, usize::from(*edits), *transpositions));
+        let length = wanted.chars().count().min(term.chars().count());
+        match distance.unwrap_or(*edits) {
+            0 => 1.0,
+            distance => (1.0 - f32::from(distance) / length as f32).max(0.0),
+        }
+    }
+
     pub(super) fn holds(&self, term: &str) -> bool {
         let fold = |text: &str, ignores_case: bool| if ignores_case { text.to_lowercase() } else { text.to_string() };
         match self {
