@@ -18,6 +18,9 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new().route("/_analyze", get(answer).post(answer)).route("/{index}/_analyze", get(answer).post(answer))
 }
 
+/// Positions between two texts where the request names the parts of an analyzer.
+const CUSTOM_GAP: u32 = 100;
+
 /// What a request asks for.
 #[derive(Debug, Default)]
 struct Wanted {
@@ -155,7 +158,9 @@ impl Wanted {
         }
         if self.tokenizer.is_some() || has_parts {
             // Filters alone make a normalizer, which takes the text as one token.
-            return Ok((analyzers.assemble(&self.char_filters, self.tokenizer.as_ref(), &self.filters)?, 0));
+            let made = analyzers.assemble(&self.char_filters, self.tokenizer.as_ref(), &self.filters)?;
+            // Where every step is shown, Elasticsearch puts nothing between.
+            return Ok((made, if self.explain { 0 } else { CUSTOM_GAP }));
         }
         let Some(path) = &self.field else {
             let gap = if definition.is_some() { analyzers.default_analyzer().position_increment_gap() } else { 0 };
