@@ -123,6 +123,12 @@ fn value_of(aggs: &[Aggregation], bucket: &Bucket, path: &Path, gaps: GapPolicy)
     }
 }
 
+/// Whether a path leads to another pipeline that left nothing in this bucket.
+fn lacks(aggs: &[Aggregation], bucket: &Bucket, path: &Path) -> bool {
+    let place = path.names.first().and_then(|name| aggs.iter().position(|agg| agg.name == *name));
+    matches!(place.and_then(|place| bucket.aggs.get(place)), Some(Outcome::Nothing | Outcome::Number(None)))
+}
+
 /// Computes the pipelines that go along the buckets they stand in, each after those that it looks at.
 pub(super) fn parents(aggs: &[Aggregation], buckets: &mut Vec<Bucket>) -> Result<(), AggregateError> {
     let mut waiting: Vec<usize> = (0..aggs.len())
@@ -177,7 +183,9 @@ fn along(aggs: &[Aggregation], place: usize, buckets: &mut Vec<Bucket>) {
         PipelineKind::Derivative { path, gaps, unit_millis } => {
             let mut last: Option<(f64, Option<f64>)> = None;
             for bucket in buckets {
-                let value = value_of(aggs, bucket, path, *gaps);
+                // Next to a gap there is no difference, and that is said; next to a bucket that has no such result nothing is.
+                let is_there = !lacks(aggs, bucket, path);
+                let value = is_there.then(|| value_of(aggs, bucket, path, *gaps).unwrap_or(f64::NAN));
                 let key = bucket.key.as_ref().and_then(Key::as_f64);
                 if let (Some((before, key_before)), Some(value)) = (last, value) {
                     let units = unit_millis.and_then(|unit| Some((key? - key_before?) / unit as f64));

@@ -153,9 +153,14 @@ fn pipeline_number(
         }
         Some(PipelineNumber::Plain(value)) => put(object, "value", *value),
         Some(PipelineNumber::Derivative { value, normalized }) => {
-            put(object, "value", *value);
+            // Where one of its numbers is none, so is the difference.
+            let mut put_or_null = |name: &str, number: f64| match number.is_finite() {
+                true => put(object, name, number),
+                false => drop(object.insert(name.to_string(), Value::Null)),
+            };
+            put_or_null("value", *value);
             if let Some(normalized) = normalized {
-                put(object, "normalized_value", *normalized);
+                put_or_null("normalized_value", *normalized);
             }
         }
         Some(PipelineNumber::Extreme { value, keys, values }) => {

@@ -312,16 +312,16 @@ impl<'a> Fetcher<'a> {
         tail: &mut Map<String, Value>,
     ) -> EsResult<()> {
         let mut values = Map::new();
-        fields::from_columns(&self.columns, self.target, found.locator, root, &mut values)?;
-        // Where both are asked for the same, `fields` has the last word, as in Elasticsearch.
-        if !self.search.fields.is_empty() {
-            values.extend(fields::from_source(&self.search.fields, self.target, source)?);
-        }
         if let (Some(collapse), Some(group)) = (&self.search.collapse, &found.group) {
             let printed = super::collapse::print_group_value(group, &collapse.field, self.target);
             if !printed.is_null() {
                 values.insert(collapse.field.clone(), Value::Array(vec![printed]));
             }
+        }
+        // Where the same is asked for more than once, `fields` has the last word, as in Elasticsearch.
+        fields::from_columns(&self.columns, self.target, found.locator, root, &mut values)?;
+        if !self.search.fields.is_empty() {
+            values.extend(fields::from_source(&self.search.fields, self.target, source)?);
         }
         if !values.is_empty() {
             tail.insert("fields".to_string(), Value::Object(values));

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 
 use super::json;
-use super::source_filter::Pattern;
 use super::target::Target;
 use super::values;
 use crate::index::convert::{values_and_nulls_at, values_at};
@@ -12,6 +11,7 @@ use crate::index::fields::IndexField;
 use crate::retrieve::DocLocator;
 use crate::schema::date::Missing;
 use crate::schema::flatten::{FieldKind, FloatPrecision};
+use crate::schema::source_filter::Pattern;
 use crate::server::es::error::{EsError, EsResult};
 
 /// A field, or a pattern of fields, and how its values are printed.

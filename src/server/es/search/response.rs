@@ -171,7 +171,11 @@ fn expand_groups(
     }
     for (ranked, hit) in page.iter().zip(hits) {
         let Some(group) = &ranked.hit.group else { continue };
-        let mut printed = Map::new();
+        // Beside the inner hits of nested queries.
+        let mut printed = match hit.tail.remove("inner_hits") {
+            Some(Value::Object(printed)) => printed,
+            _ => Map::new(),
+        };
         for spec in &collapse.inner_hits {
             let mut queries = Vec::new();
             for (target, prepared) in targets.iter().zip(&phase.prepared) {

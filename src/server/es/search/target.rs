@@ -114,7 +114,7 @@ impl Target {
 
     /// Whether a pattern of `indices_boost` names this index.
     pub(super) fn is_named(&self, pattern: &str) -> bool {
-        super::source_filter::Pattern::new(pattern).matches(&self.index)
+        crate::schema::source_filter::Pattern::new(pattern).matches(&self.index)
             || self.aliases.iter().any(|alias| alias == pattern)
     }
 

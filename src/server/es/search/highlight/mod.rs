@@ -19,7 +19,6 @@ use self::find::Tokens;
 use self::semantic::Asked;
 use self::spec::{AnalyzedOffset, Kind, Options, Style};
 use self::wanted::{Scope, Wanted};
-use super::source_filter::Pattern;
 use super::target::Target;
 use crate::index::convert::values_at;
 use crate::index::fields::IndexField;
@@ -28,6 +27,7 @@ use crate::retrieve::DocLocator;
 use crate::retrieve::query::Query;
 use crate::schema::flatten;
 use crate::schema::mapping::IndexOptions;
+use crate::schema::source_filter::Pattern;
 use crate::server::es::error::{EsError, EsResult};
 
 pub(super) use self::spec::HighlightSpec;
