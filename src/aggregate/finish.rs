@@ -162,7 +162,10 @@ impl Finisher {
         if known.is_empty() && (bounds.0.is_none() || bounds.1.is_none()) {
             return Ok(());
         }
-        let sibling = known.first().cloned();
+        let mut without: Vec<Outcome> = agg.aggs.iter().map(empty).collect();
+        if let Some(sibling) = known.first() {
+            resemble(&mut without, &sibling.aggs);
+        }
         let mut known = known.into_iter().peekable();
         let mut at = first;
         while at <= last {
@@ -173,14 +176,7 @@ impl Finisher {
             while let Some(bucket) = known.next_if(|bucket| place_of(bucket) <= at) {
                 found = Some(bucket);
             }
-            let empty = || {
-                let mut bucket = Bucket::keyed(key(at), 0, agg.aggs.iter().map(empty).collect());
-                if let Some(sibling) = &sibling {
-                    resemble(&mut bucket.aggs, &sibling.aggs);
-                }
-                bucket
-            };
-            buckets.buckets.push(found.unwrap_or_else(empty));
+            buckets.buckets.push(found.unwrap_or_else(|| Bucket::keyed(key(at), 0, without.clone())));
             let after = next(at);
             if after <= at {
                 break;

@@ -436,9 +436,9 @@ impl KeyReader {
     /// Every number of the index, whatever the documents that are looked at; for buckets without documents.
     pub(super) fn all(&self) -> Vec<i64> {
         if let Keys::Ordinals { ordinals, missing } = &self.keys {
-            let mut all: Vec<i64> = (0..i64::from(ordinals.num_terms())).collect();
-            all.extend(missing.as_ref().map(|(number, _)| *number).filter(|number| !all.contains(number)));
-            return all;
+            let num_terms = i64::from(ordinals.num_terms());
+            let other = missing.as_ref().map(|(number, _)| *number).filter(|number| *number >= num_terms);
+            return (0..num_terms).chain(other).collect();
         }
         let mut all: Vec<i64> = self.missing.into_iter().collect();
         for values in &self.segments {

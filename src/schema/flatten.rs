@@ -305,27 +305,6 @@ impl Field {
 }
 
 impl FieldKind {
-    /// Leaves out what a value cannot be read from, in place of refusing the document.
-    fn ignore_malformed(&mut self) {
-        match self {
-            FieldKind::Integer { options, .. }
-            | FieldKind::Unsigned(options)
-            | FieldKind::Float { options, .. }
-            | FieldKind::Date { options, .. }
-            | FieldKind::Ip(options) => options.ignore_malformed = true,
-            FieldKind::Boolean { ignore_malformed, .. } => *ignore_malformed = true,
-            FieldKind::Text(_)
-            | FieldKind::Keyword { .. }
-            | FieldKind::TokenCount { .. }
-            | FieldKind::Flattened(_)
-            | FieldKind::SemanticText(_)
-            | FieldKind::DenseVector(_)
-            | FieldKind::RankFeature { .. }
-            | FieldKind::RankFeatures { .. }
-            | FieldKind::Binary => {}
-        }
-    }
-
     /// Itself without what may change.
     fn kept(&self) -> FieldKind {
         let mut kept = self.clone();
@@ -511,7 +490,9 @@ impl Walk<'_> {
     fn field(&mut self, path: &str, source: &str, mapping: &FieldMapping) -> Result<()> {
         let mut null_value = None;
         let mut more = Vec::new();
-        let mut kind = match mapping {
+        // What a field does not say of malformed values, its index does.
+        let lenient = self.definition.settings.ignores_malformed();
+        let kind = match mapping {
             FieldMapping::Object(object) => {
                 if object.enabled != Some(false) {
                     self.out.objects.push(path.to_string());
@@ -552,35 +533,35 @@ impl Walk<'_> {
             },
             FieldMapping::Long(number) => {
                 null_value = number.null_value.as_ref();
-                integer(number, i64::MIN, i64::MAX)
+                integer(number, i64::MIN, i64::MAX, lenient)
             }
             FieldMapping::Integer(number) => {
                 null_value = number.null_value.as_ref();
-                integer(number, i32::MIN.into(), i32::MAX.into())
+                integer(number, i32::MIN.into(), i32::MAX.into(), lenient)
             }
             FieldMapping::Short(number) => {
                 null_value = number.null_value.as_ref();
-                integer(number, i16::MIN.into(), i16::MAX.into())
+                integer(number, i16::MIN.into(), i16::MAX.into(), lenient)
             }
             FieldMapping::Byte(number) => {
                 null_value = number.null_value.as_ref();
-                integer(number, i8::MIN.into(), i8::MAX.into())
+                integer(number, i8::MIN.into(), i8::MAX.into(), lenient)
             }
             FieldMapping::UnsignedLong(number) => {
                 null_value = number.null_value.as_ref();
-                FieldKind::Unsigned(options(number))
+                FieldKind::Unsigned(options(number, lenient))
             }
             FieldMapping::Double(number) => {
                 null_value = number.null_value.as_ref();
-                float(FloatPrecision::Double, options(number))
+                float(FloatPrecision::Double, options(number, lenient))
             }
             FieldMapping::Float(number) => {
                 null_value = number.null_value.as_ref();
-                float(FloatPrecision::Single, options(number))
+                float(FloatPrecision::Single, options(number, lenient))
             }
             FieldMapping::HalfFloat(number) => {
                 null_value = number.null_value.as_ref();
-                float(FloatPrecision::Half, options(number))
+                float(FloatPrecision::Half, options(number, lenient))
             }
             FieldMapping::ScaledFloat(scaled) => {
                 null_value = scaled.null_value.as_ref();
@@ -589,14 +570,14 @@ impl Walk<'_> {
                     precision: FloatPrecision::Scaled(scaled.scaling_factor),
                     options: NumberField {
                         coerce: scaled.coerce.unwrap_or(true),
-                        ..kept(scaled.index, scaled.doc_values, scaled.ignore_malformed)
+                        ..kept(scaled.index, scaled.doc_values, scaled.ignore_malformed.unwrap_or(lenient))
                     },
                 }
             }
             FieldMapping::Boolean(boolean) => {
                 null_value = boolean.null_value.as_ref();
                 let NumberField { indexed, fast, ignore_malformed, .. } =
-                    kept(boolean.index, boolean.doc_values, boolean.ignore_malformed);
+                    kept(boolean.index, boolean.doc_values, boolean.ignore_malformed.unwrap_or(lenient));
                 FieldKind::Boolean { indexed, fast, ignore_malformed }
             }
             FieldMapping::Date(date) => {
@@ -606,12 +587,12 @@ impl Walk<'_> {
                         Some(format) => DateFormats::read(format)?,
                         None => DateFormats::default(),
                     },
-                    options: kept(date.index, date.doc_values, date.ignore_malformed),
+                    options: kept(date.index, date.doc_values, date.ignore_malformed.unwrap_or(lenient)),
                 }
             }
             FieldMapping::Ip(ip) => {
                 null_value = ip.null_value.as_ref();
-                FieldKind::Ip(kept(ip.index, ip.doc_values, ip.ignore_malformed))
+                FieldKind::Ip(kept(ip.index, ip.doc_values, ip.ignore_malformed.unwrap_or(lenient)))
             }
             FieldMapping::Flattened(flattened) => {
                 null_value = flattened.null_value.as_ref();
@@ -629,7 +610,7 @@ impl Walk<'_> {
                 FieldKind::TokenCount {
                     analyzer: self.analyzer(count.analyzer.as_deref())?,
                     counts_holes: count.enable_position_increments.unwrap_or(true),
-                    options: kept(count.index, count.doc_values, None),
+                    options: kept(count.index, count.doc_values, false),
                 }
             }
             FieldMapping::Binary(_) => FieldKind::Binary,
@@ -645,9 +626,6 @@ impl Walk<'_> {
                 FieldKind::SemanticText(semantic_text(semantic))
             }
         };
-        if mapping.ignore_malformed().is_none() && self.definition.settings.ignores_malformed() {
-            kind.ignore_malformed();
-        }
         let common = mapping.common();
         let field = Field {
             path: path.to_string(),
@@ -785,28 +763,24 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-fn integer(number: &NumberMapping, min: i64, max: i64) -> FieldKind {
-    FieldKind::Integer { min, max, options: options(number) }
+fn integer(number: &NumberMapping, min: i64, max: i64, lenient: bool) -> FieldKind {
+    FieldKind::Integer { min, max, options: options(number, lenient) }
 }
 
 fn float(precision: FloatPrecision, options: NumberField) -> FieldKind {
     FieldKind::Float { scaling_factor: None, precision, options }
 }
 
-fn options(number: &NumberMapping) -> NumberField {
+/// * `lenient`: whether malformed values are left out where the field does not say.
+fn options(number: &NumberMapping, lenient: bool) -> NumberField {
     NumberField {
         coerce: number.coerce.unwrap_or(true),
-        ..kept(number.index, number.doc_values, number.ignore_malformed)
+        ..kept(number.index, number.doc_values, number.ignore_malformed.unwrap_or(lenient))
     }
 }
 
-fn kept(index: Option<bool>, doc_values: Option<bool>, ignore_malformed: Option<bool>) -> NumberField {
-    NumberField {
-        indexed: index.unwrap_or(true),
-        fast: doc_values.unwrap_or(true),
-        coerce: true,
-        ignore_malformed: ignore_malformed.unwrap_or(false),
-    }
+fn kept(index: Option<bool>, doc_values: Option<bool>, ignore_malformed: bool) -> NumberField {
+    NumberField { indexed: index.unwrap_or(true), fast: doc_values.unwrap_or(true), coerce: true, ignore_malformed }
 }
 
 fn dense_vector(vector: &DenseVectorMapping) -> VectorField {

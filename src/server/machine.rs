@@ -1,4 +1,4 @@
-//! What the machine tells of itself: memory, load, processors, disk. Where a system tells nothing, neither does this.
+//! What the machine tells of itself and of this process: memory, load, processors, disk. Where a system tells nothing, neither does this.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -34,11 +34,18 @@ pub(crate) fn memory() -> Option<Space> {
 }
 
 fn memory_of(meminfo: &str) -> Option<Space> {
-    let bytes = |name: &str| -> Option<u64> {
-        let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
-    };
-    Some(Space { total: bytes("MemTotal")?, available: bytes("MemAvailable")? })
+    Some(Space { total: bytes_of(meminfo, "MemTotal")?, available: bytes_of(meminfo, "MemAvailable")? })
+}
+
+/// A figure of one of Linux' lists (`NAME:   123 kB`), in bytes.
+fn bytes_of(list: &str, name: &str) -> Option<u64> {
+    let line = list.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// The resident memory of this process.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    bytes_of(&fs_err::read_to_string("/proc/self/status").ok()?, "VmRSS")
 }
 
 /// The disk on which a file lies.

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::machine;
 use super::state::AppState;
 use crate::error::{Error, Result};
 
@@ -133,7 +134,7 @@ impl Metrics {
         registry.register("pool_work", "Work of a pool of threads, by state", pools);
         let held = app.in_flight_bytes() as u64;
         gauge(&mut registry, "body_bytes", "Bytes of bodies that are held", whole(held));
-        if let Some(bytes) = resident_bytes() {
+        if let Some(bytes) = machine::resident_bytes().and_then(|bytes| i64::try_from(bytes).ok()) {
             gauge(&mut registry, "resident_bytes", "Memory of the process", bytes);
         }
         gauge(&mut registry, "models_loaded", "Models in memory", whole(app.models.num_loaded() as u64));
@@ -169,12 +170,4 @@ fn standard_name(method: &Method) -> &str {
         name @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH") => name,
         _ => "other",
     }
-}
-
-/// The resident memory of this process, where the system tells.
-pub(crate) fn resident_bytes() -> Option<i64> {
-    let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }

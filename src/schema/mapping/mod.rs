@@ -215,39 +215,6 @@ pub enum FieldMapping {
 }
 
 impl FieldMapping {
-    /// `ignore_malformed`, where the field says it.
-    pub(crate) fn ignore_malformed(&self) -> Option<bool> {
-        match self {
-            FieldMapping::Long(number)
-            | FieldMapping::Integer(number)
-            | FieldMapping::Short(number)
-            | FieldMapping::Byte(number)
-            | FieldMapping::UnsignedLong(number)
-            | FieldMapping::Double(number)
-            | FieldMapping::Float(number)
-            | FieldMapping::HalfFloat(number) => number.ignore_malformed,
-            FieldMapping::ScaledFloat(scaled) => scaled.ignore_malformed,
-            FieldMapping::Boolean(boolean) => boolean.ignore_malformed,
-            FieldMapping::Date(date) => date.ignore_malformed,
-            FieldMapping::Ip(ip) => ip.ignore_malformed,
-            FieldMapping::Text(_)
-            | FieldMapping::Keyword(_)
-            | FieldMapping::ConstantKeyword(_)
-            | FieldMapping::Wildcard(_)
-            | FieldMapping::Object(_)
-            | FieldMapping::Nested(_)
-            | FieldMapping::Flattened(_)
-            | FieldMapping::SearchAsYouType(_)
-            | FieldMapping::RankFeature(_)
-            | FieldMapping::RankFeatures(_)
-            | FieldMapping::TokenCount(_)
-            | FieldMapping::Binary(_)
-            | FieldMapping::Alias(_)
-            | FieldMapping::DenseVector(_)
-            | FieldMapping::SemanticText(_) => None,
-        }
-    }
-
     /// Elasticsearch's name of the type.
     pub fn type_name(&self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@ use super::filter_path::matches;
 use super::targets::{read_options, resolve};
 use super::{Body, EsError, EsResponse, EsResult, Params};
 use crate::server::state::AppState;
+use crate::store::blocks::Access;
 use crate::store::catalog::{Alias, AliasAction, IndexHandle, IndicesOptions};
 
 pub(super) fn routes() -> Router<Arc<AppState>> {
@@ -144,8 +145,7 @@ async fn tell_some(
     params: Params,
 ) -> EsResult<EsResponse> {
     // Hidden and closed indices have aliases, too.
-    let everything = IndicesOptions { expand_closed: true, expand_hidden: true, ..IndicesOptions::default() };
-    let options = read_options(&params, everything)?;
+    let options = read_options(&params, IndicesOptions::everything())?;
     params.accept(&["local", "master_timeout"]);
     params.finish()?;
     let found = app
@@ -283,7 +283,7 @@ async fn change(
 }
 
 /// Aliases are given to indices, not to other aliases.
-fn concrete(app: &AppState, expression: &str) -> EsResult<Vec<String>> {
+fn concrete(app: &AppState, expression: &str, access: Access) -> EsResult<Vec<String>> {
     let options = IndicesOptions {
         allow_no_indices: false,
         expand_closed: true,
@@ -291,13 +291,15 @@ fn concrete(app: &AppState, expression: &str) -> EsResult<Vec<String>> {
         allow_aliases: false,
         ..IndicesOptions::default()
     };
-    Ok(resolve(app, expression, options)?.iter().map(|index| index.name().to_string()).collect())
+    let found = resolve(app, expression, options)?;
+    found.iter().try_for_each(|index| index.check_blocks(access))?;
+    Ok(found.iter().map(|index| index.name().to_string()).collect())
 }
 
 fn add(app: &AppState, indices: &str, names: &[String], alias: &Alias) -> EsResult<Vec<AliasAction>> {
     names.iter().try_for_each(|name| check(app, name, alias))?;
     let mut actions = Vec::new();
-    for index in concrete(app, indices)? {
+    for index in concrete(app, indices, Access::MetadataWrite)? {
         for name in names {
             actions.push(AliasAction::Add {
                 index: index.clone(),
@@ -321,7 +323,7 @@ pub(super) fn check(app: &AppState, name: &str, alias: &Alias) -> EsResult<()> {
 }
 
 fn remove(app: &AppState, indices: &str, aliases: Vec<String>, must_exist: Option<bool>) -> EsResult<AliasAction> {
-    Ok(AliasAction::Remove { indices: concrete(app, indices)?, aliases, must_exist })
+    Ok(AliasAction::Remove { indices: concrete(app, indices, Access::MetadataWrite)?, aliases, must_exist })
 }
 
 async fn update(State(app): State<Arc<AppState>>, params: Params, body: Body) -> EsResult<EsResponse> {
@@ -404,7 +406,7 @@ impl Action {
                 done.push(remove(app, &indices, names, self.must_exist)?);
             }
             _ => {
-                let gone = concrete(app, &indices)?;
+                let gone = concrete(app, &indices, Access::Delete)?;
                 done.extend(gone.into_iter().map(|index| AliasAction::RemoveIndex { index }));
             }
         }

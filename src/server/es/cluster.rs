@@ -48,8 +48,7 @@ async fn health(app: Arc<AppState>, index: Option<String>, params: Params) -> Es
     params.duration("timeout")?;
     params.accept(&["local", "master_timeout", "wait_for_no_relocating_shards", "wait_for_no_initializing_shards"]);
     let wanted_shards = params.str("wait_for_active_shards").map(active_shards).transpose()?.flatten();
-    let everything = IndicesOptions { expand_closed: true, expand_hidden: true, ..IndicesOptions::default() };
-    let options = read_options(&params, everything)?;
+    let options = read_options(&params, IndicesOptions::everything())?;
     params.finish()?;
     let worker = app.clone();
     let found = app

@@ -65,11 +65,11 @@ async fn refresh(
 }
 
 async fn flush(State(app): State<Arc<AppState>>, target: Option<Path<String>>, params: Params) -> EsResult<EsResponse> {
-    if params.bool_or("force", false)? && !params.bool_or("wait_if_ongoing", true)? {
+    let (force, waits) = (params.bool_or("force", false)?, params.bool_or("wait_if_ongoing", true)?);
+    if force && !waits {
         let text = "Validation Failed: 1: wait_if_ongoing must be true for a force flush;";
         return Err(EsError::new(400, "action_request_validation_exception", text));
     }
-    params.bool("wait_if_ongoing")?;
     for_each(app, target, &params, |pools| &pools.manage, Shard::flush).await
 }
 

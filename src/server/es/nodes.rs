@@ -11,7 +11,6 @@ use super::stats::{of_node, unknown_metric};
 use super::{EsError, EsResponse, EsResult, Params, info};
 use crate::server::auth::now_millis;
 use crate::server::machine;
-use crate::server::metrics::resident_bytes;
 use crate::server::state::AppState;
 
 /// What the node does.
@@ -247,7 +246,8 @@ async fn stats(
         return Err(unknown_metric(params.path(), unknown, &STATS_METRICS));
     }
     let (worker, index_metric, path) = (app.clone(), index_metric.to_string(), params.path().to_string());
-    let indices = app.manage(move || of_node(&worker, &index_metric, &path)).await?;
+    let (indices, disk) =
+        app.manage(move || Ok((of_node(&worker, &index_metric, &path)?, fs_figures(&worker)))).await?;
     let pools = app.pools.all().into_iter().map(|pool| {
         let stats = pool.stats();
         let told = json!({"threads": stats.threads, "queue": stats.queued, "active": stats.active, "rejected": stats.rejected,
@@ -267,10 +267,10 @@ async fn stats(
         "attributes": {},
         "indices": indices,
         "os": os_figures(),
-        "fs": fs_figures(&app),
+        "fs": disk,
         "process": {
             "timestamp": now_millis(),
-            "mem": {"resident_in_bytes": resident_bytes()},
+            "mem": {"resident_in_bytes": machine::resident_bytes()},
             "uptime_in_millis": u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
         },
         "thread_pool": pools,

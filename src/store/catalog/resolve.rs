@@ -44,6 +44,11 @@ impl Default for IndicesOptions {
 }
 
 impl IndicesOptions {
+    /// Wildcards find closed and hidden indices, too.
+    pub fn everything() -> Self {
+        Self { expand_closed: true, expand_hidden: true, ..Self::default() }
+    }
+
     /// Whether an index counts as one that is not there.
     fn passes_over(self, index: &IndexHandle) -> bool {
         index.is_closed() && self.is_about_documents && self.ignore_unavailable

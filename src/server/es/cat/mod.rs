@@ -16,7 +16,6 @@ use super::targets::{read_options, resolve};
 use super::{Body, EsResponse, EsResult, Params, info};
 use crate::server::auth::now_millis;
 use crate::server::machine;
-use crate::server::metrics::resident_bytes;
 use crate::server::state::AppState;
 use crate::store::catalog::IndicesOptions;
 use crate::store::shard::ShardStats;
@@ -72,11 +71,6 @@ async fn chosen(
         found.iter().map(|index| IndexSummary::of(index)).collect()
     })
     .await
-}
-
-/// Closed and hidden indices, too.
-fn everything() -> IndicesOptions {
-    IndicesOptions { expand_closed: true, expand_hidden: true, ..IndicesOptions::default() }
 }
 
 /// What is known of every index.
@@ -286,8 +280,10 @@ async fn nodes(
     let full_id = params.bool_or("full_id", false)?;
     let address = publish_address(&app);
     let (host, port) = address.rsplit_once(':').unwrap_or((address.as_str(), ""));
-    let resident = resident_bytes().and_then(|bytes| u64::try_from(bytes).ok());
-    let (memory, disk) = (machine::memory(), machine::disk(app.catalog.folder()));
+    let (resident, memory) = (machine::resident_bytes(), machine::memory());
+    let worker = app.clone();
+    // The folder may lie on a disk that does not answer at once.
+    let disk = app.manage(move || Ok(machine::disk(worker.catalog.folder()))).await?;
     let bytes = |bytes: Option<u64>| bytes.map_or(Cell::Missing, Cell::Bytes);
     let number = |number: Option<u64>| number.map_or(Cell::Missing, Cell::Number);
     // A percentage of the disk has decimals.
@@ -363,7 +359,7 @@ async fn shards(
     let address = publish_address(&app);
     let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
     let mut table = Table::new(SHARDS);
-    for index in chosen(&app, target, &params, everything()).await? {
+    for index in chosen(&app, target, &params, IndicesOptions::everything()).await? {
         let state = if index.health() == "green" { "STARTED" } else { "UNASSIGNED" };
         let number =
             |of: fn(&ShardStats) -> u64| index.stats.as_ref().map_or(Cell::Missing, |stats| Cell::Number(of(stats)));
